@@ -1,0 +1,3 @@
+//! The binary: arguments → subcommand, and no more.
+
+fn main() {}

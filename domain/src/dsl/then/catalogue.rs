@@ -1,0 +1,1 @@
+//! Endpoints, their verbs and parameters (then.md §4).

@@ -1,0 +1,20 @@
+//! The vocabulary of cxengage, and its decisions, pure: no clock, no task, no socket, no random number.
+//!
+//! Reading order: [`ids`] and [`time`] (who, where, when), [`json`] and [`value`] (what customers' events are made
+//! of), [`dsl`] (the languages `when` and `then`), the aggregates ([`tenant`], [`client`], [`pattern`],
+//! [`template`]), then [`customer_event`] and [`reaction`].
+
+pub mod customer_event;
+pub mod dsl;
+pub mod ids;
+pub mod json;
+pub mod reaction;
+pub mod time;
+pub mod value;
+
+pub mod client;
+pub mod pattern;
+pub mod template;
+pub mod tenant;
+
+pub mod mustache;

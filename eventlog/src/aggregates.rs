@@ -1,0 +1,1 @@
+//! cqrs-es over the record's port, for the administrative aggregates.
