@@ -2,8 +2,9 @@
 //!
 //! Reading order: [`ids`] and [`time`] (who, where, when), [`json`] and [`value`] (what customers' events are made
 //! of), [`dsl`] (the languages `when` and `then`), the aggregates ([`tenant`], [`client`], [`pattern`],
-//! [`template`]), then [`customer_event`] and [`reaction`].
+//! [`template`]), [`configuration`] (what events are matched against), then [`customer_event`] and [`reaction`].
 
+pub mod configuration;
 pub mod customer_event;
 pub mod dsl;
 pub mod ids;

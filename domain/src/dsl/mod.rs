@@ -43,3 +43,16 @@ impl Default for Limits {
         }
     }
 }
+
+impl Limits {
+    /// For what was accepted before, under limits that may since have been lowered.
+    pub const STORED: Self = Self {
+        source: 16 << 20,
+        depth: 512,
+        forms: 1_000_000,
+        count: u32::MAX as u64,
+        span: i64::MAX,
+        retries: u32::MAX as u64,
+        state: usize::MAX,
+    };
+}
