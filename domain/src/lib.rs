@@ -9,6 +9,7 @@ pub mod customer_event;
 pub mod dsl;
 pub mod ids;
 pub mod json;
+pub mod name;
 pub mod reaction;
 pub mod time;
 pub mod value;

@@ -1,5 +1,6 @@
 //! What can have happened to a client, and the issue of a token (a stream of its own).
 
+use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
 use super::Scope;
@@ -35,4 +36,30 @@ pub struct TokenIssued {
     pub scopes: Vec<Scope>,
     /// Until when.
     pub expires: Stamp,
+}
+
+/// Stored names are written by hand: renaming a variant must not orphan history.
+impl Event {
+    /// The stored name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Created { .. } => "client-created",
+            Self::Deleted => "client-deleted",
+        }
+    }
+}
+
+impl DomainEvent for Event {
+    fn event_type(&self) -> String {
+        self.name().to_owned()
+    }
+
+    fn event_version(&self) -> String {
+        "1".to_owned()
+    }
+}
+
+impl TokenIssued {
+    /// The stored name.
+    pub const TYPE: &'static str = "token-issued";
 }

@@ -4,6 +4,6 @@ mod command;
 mod event;
 mod scope;
 
-pub use command::{Client, Command, Error};
+pub use command::{Client, Command, Error, Life};
 pub use event::{Event, TokenIssued};
 pub use scope::Scope;

@@ -1,17 +1,24 @@
 //! What may be asked of a pattern, and what is refused.
+//!
+//! Which templates there are is looked up before the command. Read next: [`check`](super::check()), [`Event`].
 
+use std::collections::BTreeSet;
+
+use cqrs_es::Aggregate;
+use cqrs_es::event_sink::EventSink;
 use serde::{Deserialize, Serialize};
 
+use super::check::{Invalid, check};
 use super::event::{Definition, Event};
-use crate::dsl::Limits;
+use crate::dsl::{Limits, when};
+use crate::ids::TemplateId;
+use crate::name;
 
 /// The aggregate's state: the definition, if it exists; after a delete it never exists again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pattern {
     /// The definition in force.
     pub definition: Option<Definition>,
-    /// Whether it was deleted.
-    pub deleted: bool,
     /// How many events it has: its version for `If-Match`.
     pub version: u64,
 }
@@ -35,7 +42,7 @@ pub enum Command {
         /// Its `then`.
         then: Option<String>,
         /// The templates that there are, to check `then` against.
-        templates: std::collections::BTreeSet<crate::ids::TemplateId>,
+        templates: BTreeSet<TemplateId>,
         /// Limits of the languages.
         limits: Limits,
     },
@@ -54,7 +61,7 @@ pub enum Command {
         /// New `then`.
         then: Change<String>,
         /// The templates that there are.
-        templates: std::collections::BTreeSet<crate::ids::TemplateId>,
+        templates: BTreeSet<TemplateId>,
         /// Limits of the languages.
         limits: Limits,
     },
@@ -68,7 +75,7 @@ pub enum Command {
 /// Why a command is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// It is there already.
+    /// The id is in use, or was.
     #[error("the pattern is there already")]
     Exists,
     /// It is not there.
@@ -77,6 +84,12 @@ pub enum Error {
     /// The client saw another version.
     #[error("the pattern has changed: it is at version {0}")]
     Changed(u64),
+    /// The name is empty or too long.
+    #[error("a name has 1 to {} characters", name::MAX)]
+    Name,
+    /// It cannot be enabled, or stay so, as it would be.
+    #[error("an enabled pattern needs a valid when and then")]
+    Invalid(Vec<Invalid>),
 }
 
 impl Pattern {
@@ -85,13 +98,93 @@ impl Pattern {
     /// # Errors
     /// The rule that said no.
     pub fn decide(&self, command: Command) -> Result<Vec<Event>, Error> {
-        let _ = command;
-        todo!("aggregates")
+        match command {
+            Command::Create { .. } if self.version > 0 => Err(Error::Exists),
+            Command::Create { name, description, status, when, then, templates, limits } => {
+                let new = Definition { name, description, status, when, then, version: 0 };
+                Ok(vec![Event::Created(settled(None, new, &templates, &limits)?)])
+            }
+            Command::Update { expected, name, description, status, when, then, templates, limits } => {
+                let old = self.seen(expected)?;
+                let new = Definition {
+                    name: name.unwrap_or_else(|| old.name.clone()),
+                    description: description.unwrap_or_else(|| old.description.clone()),
+                    status: status.unwrap_or(old.status),
+                    when: when.unwrap_or_else(|| old.when.clone()),
+                    then: then.unwrap_or_else(|| old.then.clone()),
+                    version: old.version,
+                };
+                let new = settled(Some(old), new, &templates, &limits)?;
+                Ok(if new == *old { vec![] } else { vec![Event::Updated(new)] })
+            }
+            Command::Delete { expected } => self.seen(expected).map(|_| vec![Event::Deleted]),
+        }
     }
 
-    /// Evolves: takes in what happened.
-    pub fn apply(&mut self, event: Event) {
-        let _ = event;
-        todo!("aggregates")
+    /// The definition, if it is there and the one that the client saw.
+    fn seen(&self, expected: Option<u64>) -> Result<&Definition, Error> {
+        let definition = self.definition.as_ref().ok_or(Error::Missing)?;
+        match expected {
+            Some(version) if version != self.version => Err(Error::Changed(self.version)),
+            _ => Ok(definition),
+        }
     }
 }
+
+/// `new` as it may be stored: checked where it is enabled, its version risen where matching starts afresh.
+fn settled(
+    old: Option<&Definition>,
+    mut new: Definition,
+    templates: &BTreeSet<TemplateId>,
+    limits: &Limits,
+) -> Result<Definition, Error> {
+    if !name::is_valid(&new.name) {
+        return Err(Error::Name);
+    }
+    let running = old.filter(|old| old.status);
+    // What runs already was checked when it was enabled: a new name must not fail on limits that were lowered since.
+    let untouched = running.is_some_and(|old| old.when == new.when && old.then == new.then);
+    if !new.status || untouched {
+        return Ok(new);
+    }
+    let checked = check(new.when.as_deref(), new.then.as_deref(), templates, limits);
+    if !checked.invalid.is_empty() {
+        return Err(Error::Invalid(checked.invalid));
+    }
+    let before = running.and_then(|old| canonical(old.when.as_deref()?, limits));
+    if before.is_none() || before != checked.when.map(|when| when.trigger.to_string()) {
+        new.version = new.version.saturating_add(1);
+    }
+    Ok(new)
+}
+
+/// The canonical form of a `when`; none if it is not valid by today's limits, and so equal to no other.
+fn canonical(source: &str, limits: &Limits) -> Option<String> {
+    when::parse(source, limits).ok().map(|when| when.trigger.to_string())
+}
+
+impl Aggregate for Pattern {
+    const TYPE: &'static str = "pattern";
+    type Command = Command;
+    type Event = Event;
+    type Error = Error;
+    type Services = ();
+
+    async fn handle(&mut self, command: Command, (): &(), sink: &EventSink<Self>) -> Result<(), Error> {
+        for event in self.decide(command)? {
+            sink.write(event, self).await;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, event: Event) {
+        self.version += 1;
+        self.definition = match event {
+            Event::Created(definition) | Event::Updated(definition) => Some(definition),
+            Event::Deleted => None,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests;

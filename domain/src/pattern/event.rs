@@ -1,5 +1,6 @@
 //! What can have happened to a pattern. Every event carries the whole definition after it.
 
+use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
 /// A pattern's definition: what the API shows of it.
@@ -34,4 +35,26 @@ pub enum Event {
     Updated(Definition),
     /// `pattern-deleted`
     Deleted,
+}
+
+/// Stored names are written by hand: renaming a variant must not orphan history.
+impl Event {
+    /// The stored name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Created(_) => "pattern-created",
+            Self::Updated(_) => "pattern-updated",
+            Self::Deleted => "pattern-deleted",
+        }
+    }
+}
+
+impl DomainEvent for Event {
+    fn event_type(&self) -> String {
+        self.name().to_owned()
+    }
+
+    fn event_version(&self) -> String {
+        "1".to_owned()
+    }
 }

@@ -1,7 +1,9 @@
 //! The pattern aggregate: *when* these things happen to one customer, *then* do that.
 
+mod check;
 mod command;
 mod event;
 
-pub use command::{Command, Error, Pattern};
+pub use check::{Checked, Field, Invalid, check};
+pub use command::{Change, Command, Error, Pattern};
 pub use event::{Definition, Event};
