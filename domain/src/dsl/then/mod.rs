@@ -153,3 +153,30 @@ impl std::fmt::Display for Path {
         Ok(())
     }
 }
+
+/// A text that is not a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a place in a program")]
+pub struct MalformedPath;
+
+impl std::str::FromStr for Path {
+    type Err = MalformedPath;
+
+    fn from_str(text: &str) -> Result<Self, MalformedPath> {
+        let indices = text.split('.').map(|index| index.parse().map_err(|_| MalformedPath));
+        indices.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl serde::Serialize for Path {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Path {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,108 @@
+//! The predicate of an open `expect`: everything but `$…` looked up, so that it can be held against an event.
+
+use serde::{Deserialize, Serialize};
+
+use crate::json::{Json, Object};
+use crate::value::{Attributes, Comparison, Value};
+
+/// A predicate over an event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Condition {
+    /// A comparison of two operands; its symbol, and the two.
+    Compare(#[serde(with = "symbol")] Comparison, Operand, Operand),
+    /// All of them hold.
+    And(Vec<Condition>),
+    /// One of them holds.
+    Or(Vec<Condition>),
+    /// It does not hold.
+    Not(Box<Condition>),
+    /// The operand is neither null nor false.
+    Truthy(Operand),
+}
+
+/// One side of a comparison.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operand {
+    /// An attribute of the event.
+    Attribute(String),
+    /// A value known when the `expect` was opened.
+    Literal(Json),
+}
+
+impl Operand {
+    fn value<'a>(&'a self, event: &'a Object) -> Option<Value<'a>> {
+        match self {
+            Self::Attribute(name) => event.attribute(name),
+            Self::Literal(json) => Some(json.into()),
+        }
+    }
+}
+
+impl Condition {
+    /// Whether it holds of `event`.
+    pub fn holds(&self, event: &Object) -> bool {
+        match self {
+            Self::Compare(comparison, a, b) => {
+                comparison.holds(a.value(event).as_ref(), b.value(event).as_ref())
+            }
+            Self::And(members) => members.iter().all(|member| member.holds(event)),
+            Self::Or(members) => members.iter().any(|member| member.holds(event)),
+            Self::Not(member) => !member.holds(event),
+            Self::Truthy(operand) => {
+                !matches!(operand.value(event), None | Some(Value::Null | Value::Bool(false)))
+            }
+        }
+    }
+
+    /// An attribute and the value that it equals in every event of which this holds, if there is one.
+    pub fn equality(&self) -> Option<(String, Json)> {
+        match self {
+            Self::Compare(Comparison::Equal, Operand::Attribute(name), Operand::Literal(value))
+            | Self::Compare(Comparison::Equal, Operand::Literal(value), Operand::Attribute(name)) => {
+                Some((name.clone(), value.clone()))
+            }
+            Self::And(members) => members.iter().find_map(Self::equality),
+            _ => None,
+        }
+    }
+}
+
+/// A key for an index by equality: values that are equal (when.md §1) have the same key; values with the same key
+/// need not be equal. `None` for a null, which equals nothing.
+pub fn equality_key(value: &Value<'_>) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::Bool(value) => Some(format!("t{value}")),
+        Value::Number(number) => Some(number_key(number)),
+        Value::Text(text) if crate::json::is_numeric_text(text) => Some(number_key(text)),
+        Value::Text(text) => Some(format!("t{text}")),
+        Value::Compound(_) => Some("c".to_owned()),
+    }
+}
+
+/// Integers that differ beyond an `f64`'s precision share a key; that only costs a look.
+fn number_key(number: &str) -> String {
+    let value: f64 = number.parse().unwrap_or(f64::NAN);
+    format!("n{}", value + 0.0)
+}
+
+mod symbol {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::value::Comparison;
+
+    pub fn serialize<S: Serializer>(comparison: &Comparison, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(comparison.symbol())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Comparison, D::Error> {
+        use Comparison::*;
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        [Equal, NotEqual, Greater, Less, AtLeast, AtMost]
+            .into_iter()
+            .find(|comparison| comparison.symbol() == text)
+            .ok_or_else(|| serde::de::Error::custom("not a comparison"))
+    }
+}

@@ -1,0 +1,147 @@
+//! What a reaction's stream holds, and the names under which it is stored.
+
+use super::{Answer, Effect, Input, InputKind, Match, Outcome};
+
+/// An entry of a reaction's stream.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The match that it is the reaction to.
+    Matched(Match),
+    /// Something came in.
+    Input(Input),
+    /// Something was decided.
+    Effect(Effect),
+}
+
+/// A stored entry that this program cannot read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// The name or the version of its shape is not known.
+    #[error("no entry of a reaction is called {name:?} in version {version}")]
+    Unknown {
+        /// The stored name.
+        name: String,
+        /// The stored version.
+        version: u16,
+    },
+    /// The payload is not what the name says.
+    #[error("the payload of a {name:?} cannot be read")]
+    Malformed {
+        /// The stored name.
+        name: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The payload is of another kind than the name says.
+    #[error("a {name:?} with the payload of a {found:?}")]
+    Mislabelled {
+        /// The stored name.
+        name: String,
+        /// The name that the payload would be stored under.
+        found: &'static str,
+    },
+}
+
+/// Names by which an entry is known to be an input; hand-written, and never to be changed.
+const INPUTS: [&str; 11] = [
+    "reaction-started",
+    "send-succeeded",
+    "send-failed",
+    "poll-answered",
+    "send-resumed",
+    "timer-fired",
+    "expect-met",
+    "expect-missed",
+    "event-sent",
+    "event-refused",
+    "cancel-requested",
+];
+
+/// Names by which an entry is known to be an effect.
+const EFFECTS: [&str; 10] = [
+    "send-begun",
+    "poll-begun",
+    "timer-set",
+    "expect-opened",
+    "event-begun",
+    "variable-set",
+    "noted",
+    "reaction-done",
+    "reaction-failed",
+    "reaction-cancelled",
+];
+
+impl Event {
+    /// The version of the stored shapes.
+    pub const VERSION: u16 = 1;
+
+    /// The stored name.
+    pub fn event_type(&self) -> &'static str {
+        match self {
+            Self::Matched(_) => Match::TYPE,
+            Self::Input(input) => match &input.kind {
+                InputKind::Started(_) => "reaction-started",
+                InputKind::Answered { answer: Answer::Succeeded(_), .. } => "send-succeeded",
+                InputKind::Answered { answer: Answer::Failed(_), .. } => "send-failed",
+                InputKind::Polled { .. } => "poll-answered",
+                InputKind::SendResumed { .. } => "send-resumed",
+                InputKind::TimerFired { .. } => "timer-fired",
+                InputKind::ExpectMet { .. } => "expect-met",
+                InputKind::ExpectMissed { .. } => "expect-missed",
+                InputKind::EventAppended { .. } => "event-sent",
+                InputKind::EventRefused { .. } => "event-refused",
+                InputKind::Cancelled { .. } => "cancel-requested",
+            },
+            Self::Effect(effect) => match effect {
+                Effect::Send(request) if request.poll => "poll-begun",
+                Effect::Send(_) => "send-begun",
+                Effect::SetTimer(_) => "timer-set",
+                Effect::OpenExpect(_) => "expect-opened",
+                Effect::AppendEvent(_) => "event-begun",
+                Effect::SetVariable(_) => "variable-set",
+                Effect::Note(_) => "noted",
+                Effect::Finished(Outcome::Done) => "reaction-done",
+                Effect::Finished(Outcome::Failed { .. }) => "reaction-failed",
+                Effect::Finished(Outcome::Cancelled { .. }) => "reaction-cancelled",
+            },
+        }
+    }
+
+    /// The payload, as it is stored.
+    ///
+    /// # Errors
+    /// Never, for what this crate makes: serde's signature leaves it open.
+    pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        match self {
+            Self::Matched(matched) => serde_json::to_vec(matched),
+            Self::Input(input) => serde_json::to_vec(input),
+            Self::Effect(effect) => serde_json::to_vec(effect),
+        }
+    }
+
+    /// Reads a stored entry back.
+    ///
+    /// # Errors
+    /// A name or version that is not known, or a payload that does not fit it.
+    pub fn from_json(event_type: &str, version: u16, payload: &[u8]) -> Result<Self, Unreadable> {
+        let malformed = |source| Unreadable::Malformed { name: event_type.to_owned(), source };
+        let event = match event_type {
+            _ if version != Self::VERSION => None,
+            Match::TYPE => Some(Self::Matched(serde_json::from_slice(payload).map_err(malformed)?)),
+            name if INPUTS.contains(&name) => {
+                Some(Self::Input(serde_json::from_slice(payload).map_err(malformed)?))
+            }
+            name if EFFECTS.contains(&name) => {
+                Some(Self::Effect(serde_json::from_slice(payload).map_err(malformed)?))
+            }
+            _ => None,
+        };
+        let event = event.ok_or_else(|| Unreadable::Unknown { name: event_type.to_owned(), version })?;
+        let found = event.event_type();
+        if found == event_type {
+            Ok(event)
+        } else {
+            Err(Unreadable::Mislabelled { name: event_type.to_owned(), found })
+        }
+    }
+}

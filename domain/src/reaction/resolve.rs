@@ -1,0 +1,1 @@
+//! Values of a program, looked up.
