@@ -126,6 +126,17 @@ impl Diagnostic {
     }
 }
 
+/// No more problems than this are collected for one program: rendering each costs a pass over it.
+pub(super) const MOST: usize = 20;
+
+/// `text` in quotes, cut where it is too long to be read.
+pub(super) fn quoted(text: &str) -> String {
+    match text.char_indices().nth(40) {
+        Some((end, _)) => format!("{:?}", format!("{}…", &text[..end])),
+        None => format!("{text:?}"),
+    }
+}
+
 /// The known word nearest to a mistyped one, if one is near enough (Damerau's distance: swaps count once).
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.chars().count() > 64 {
