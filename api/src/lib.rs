@@ -1,1 +1,5 @@
 //! The edges and the composition root.
+//!
+//! Reading order: [`server`] (connections), [`http`] (what can be asked, in one table), [`oauth`] (who may ask).
+
+pub mod server;
