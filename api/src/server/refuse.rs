@@ -42,11 +42,6 @@ mod tests {
     fn the_refusal_says_how_long_it_is() {
         let text = std::str::from_utf8(ANSWER).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(
-            head.contains(&format!("content-length: {}\r\n", body.len()))
-                || head.ends_with(&format!("content-length: {}", body.len())),
-            "{}",
-            body.len()
-        );
+        assert!(head.ends_with(&format!("content-length: {}", body.len())));
     }
 }
