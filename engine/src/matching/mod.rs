@@ -1,0 +1,194 @@
+//! Matching one customer's events against one trigger: pure functions of (state, event or tick).
+//!
+//! The meaning is when.md §2–3. No clock is read here: the caller brings events in order, and before an event of
+//! time t every [`Machine::deadline`] earlier than t, as a [`Machine::tick`]. Nothing here knows tenants, customers
+//! or the record. Read next: `plan` (the trigger made simpler), then `general` (the machine for every trigger).
+
+mod codec;
+mod general;
+mod met;
+mod moment;
+mod plan;
+
+use domain::dsl::when::{Predicate, Trigger};
+use domain::ids::{Point, Position};
+use domain::time::Stamp;
+use domain::value::Attributes;
+
+pub use codec::Malformed;
+pub use met::Met;
+
+use codec::{Reader, Writer};
+use moment::Moment;
+use plan::{Plan, Predicates};
+
+/// A match.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Where it completed.
+    pub point: Point,
+    /// When, in milliseconds: the time of the completing event, or the deadline.
+    pub at: i64,
+    /// The positions of the witness's events, ascending, each once.
+    pub witness: Vec<u64>,
+}
+
+/// One compiled trigger.
+#[derive(Debug)]
+pub struct Machine {
+    predicates: Predicates,
+    window: Option<i64>,
+    body: Body,
+}
+
+#[derive(Debug)]
+enum Body {
+    General(general::Machine),
+}
+
+/// What a customer has contributed towards a match of one trigger since the last one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State(Held);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+enum Held {
+    #[default]
+    Fresh,
+    General(Box<general::State>),
+}
+
+/// The form of a state's bytes; raised whenever it or the way that machines are built changes.
+const FORMAT: u8 = 1;
+
+impl Machine {
+    /// Compiles a checked trigger.
+    pub fn new(trigger: &Trigger) -> Self {
+        let mut predicates = Predicates::default();
+        let plan = plan::plan(trigger, &mut predicates);
+        let window = match &plan {
+            Plan::Within(span, _) => Some(*span),
+            _ => None,
+        };
+        let body = Body::General(general::Machine::new(&plan));
+        Self { predicates, window, body }
+    }
+
+    /// The distinct event predicates, in the order in which they first stand; a predicate's number is its place here.
+    pub fn predicates(&self) -> &[Predicate] {
+        &self.predicates.list
+    }
+
+    /// The predicates that stand outside every `fail`: what contributes to a match.
+    pub fn wanted(&self) -> &Met {
+        &self.predicates.wanted
+    }
+
+    /// The window around the whole trigger, in milliseconds.
+    pub fn window(&self) -> Option<i64> {
+        self.window
+    }
+
+    /// The predicates that an event meets.
+    pub fn met(&self, event: &impl Attributes) -> Met {
+        (0..)
+            .zip(self.predicates())
+            .filter(|(_, predicate)| predicate.holds(event))
+            .map(|(id, _)| id)
+            .collect()
+    }
+
+    /// Feeds one event of a customer that meets the predicates `met`. Positions rise and times do not fall from event
+    /// to event, and every deadline earlier than `time` has been ticked. After a match everything is used up.
+    pub fn event(&self, state: &mut State, position: u64, time: i64, met: &Met) -> Option<Found> {
+        let found = self.step(state, Moment::event(time, position), met)?;
+        Some(Found::new(found, Point::Event(Position(position)), time))
+    }
+
+    /// As [`Self::event`], for an event whose predicates have not been looked at.
+    pub fn feed(
+        &self,
+        state: &mut State,
+        position: u64,
+        time: i64,
+        event: &impl Attributes,
+    ) -> Option<Found> {
+        self.event(state, position, time, &self.met(event))
+    }
+
+    /// The next tick that could complete or change something.
+    pub fn deadline(&self, state: &State) -> Option<i64> {
+        match (&self.body, &state.0) {
+            (_, Held::Fresh) => None,
+            (Body::General(machine), Held::General(state)) => machine.deadline(state),
+        }
+    }
+
+    /// Lets a deadline pass: all events of its time have been fed, and none of a later one.
+    pub fn tick(&self, state: &mut State, deadline: i64) -> Option<Found> {
+        let found = self.step(state, Moment::tick(deadline), &Met::none())?;
+        Some(Found::new(found, Point::Deadline(Stamp(deadline)), deadline))
+    }
+
+    /// The witness of a match: events from the latest to the earliest, as often as they serve.
+    fn step(&self, state: &mut State, at: Moment, met: &Met) -> Option<Vec<u64>> {
+        match &self.body {
+            Body::General(machine) => {
+                let mut held = match std::mem::take(&mut state.0) {
+                    Held::General(held) => held,
+                    Held::Fresh => Box::default(),
+                };
+                let found = machine.step(&mut held, at, met);
+                if !held.is_fresh() {
+                    state.0 = Held::General(held);
+                }
+                found
+            }
+        }
+    }
+
+    /// Reads a state that [`State::encode`] wrote for this very trigger.
+    ///
+    /// # Errors
+    /// Bytes of another format or trigger, as far as that can be told.
+    pub fn decode(&self, bytes: &[u8]) -> Result<State, Malformed> {
+        let mut reader = Reader(bytes);
+        if reader.byte()? != FORMAT {
+            return Err(Malformed);
+        }
+        let held = match (reader.byte()?, &self.body) {
+            (0, _) => Held::Fresh,
+            (1, Body::General(machine)) => Held::General(Box::new(machine.decode(&mut reader)?)),
+            _ => return Err(Malformed),
+        };
+        reader.end()?;
+        Ok(State(held))
+    }
+}
+
+impl State {
+    /// Whether nothing has been contributed: as good as no state at all.
+    pub fn is_fresh(&self) -> bool {
+        matches!(self.0, Held::Fresh)
+    }
+
+    /// The state as bytes, versioned; only of use to a [`Machine`] of the same trigger.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer(vec![FORMAT]);
+        match &self.0 {
+            Held::Fresh => writer.number(0),
+            Held::General(state) => {
+                writer.number(1);
+                state.encode(&mut writer);
+            }
+        }
+        writer.0
+    }
+}
+
+impl Found {
+    fn new(mut witness: Vec<u64>, point: Point, at: i64) -> Self {
+        witness.reverse();
+        witness.dedup();
+        Self { point, at, witness }
+    }
+}
