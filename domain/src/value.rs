@@ -107,6 +107,18 @@ impl Comparison {
         }
     }
 
+    /// The comparison that says the same with its sides swapped.
+    #[must_use]
+    pub fn mirrored(self) -> Self {
+        match self {
+            Self::Equal | Self::NotEqual => self,
+            Self::Greater => Self::Less,
+            Self::Less => Self::Greater,
+            Self::AtLeast => Self::AtMost,
+            Self::AtMost => Self::AtLeast,
+        }
+    }
+
     /// Whether the comparison holds. A missing value (`None`) or a null makes every comparison false.
     pub fn holds(self, a: Option<&Value<'_>>, b: Option<&Value<'_>>) -> bool {
         let (Some(a), Some(b)) = (a, b) else { return false };

@@ -4,6 +4,7 @@
 //! [`Diagnostic`]s that say what was found, what was expected and where, and how to mend it.
 //! Read next: [`reader`], then [`when`] and [`then`].
 
+mod amount;
 pub mod diagnostic;
 pub mod reader;
 pub mod then;

@@ -41,6 +41,21 @@ pub enum FormKind {
     Word(String),
 }
 
+impl Form {
+    /// What it is, as a person would say it.
+    pub(super) fn describe(&self) -> String {
+        match &self.kind {
+            FormKind::List(forms) if forms.is_empty() => "an empty list".to_owned(),
+            FormKind::List(_) => "a list".to_owned(),
+            FormKind::Map(_) => "a map".to_owned(),
+            FormKind::Text(text) => format!("the string {}", quoted(text)),
+            FormKind::Number(number) => number.to_string().chars().take(40).collect(),
+            FormKind::Bool(value) => value.to_string(),
+            FormKind::Word(word) => format!("the word {}", quoted(word)),
+        }
+    }
+}
+
 /// Nesting beyond this is refused whatever the limits say: what walks a tree may do so by recursion.
 const DEEPEST: usize = 256;
 

@@ -1,11 +1,23 @@
 //! The `when` language (when.md): what must happen to one customer.
 
+//!
+//! Read next: [`parse`](mod@parse) (forms → triggers), `condition` (predicates and the normal form of comparisons),
+//! `fail` and `bound` (the checks), `predicate` (what it says of an event), [`index`].
+
+mod bound;
+mod condition;
+mod fail;
+pub mod index;
+mod parse;
+mod predicate;
 mod print;
 
-use super::{Diagnostic, Limits};
+use self::parse::Parser;
+use super::diagnostic::MOST;
+use super::{Diagnostic, Limits, reader};
 use crate::json::Number;
 use crate::time;
-use crate::value::{Attributes, Comparison};
+use crate::value::Comparison;
 
 /// A trigger: the syntax tree of a checked `when`.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,15 +82,18 @@ pub struct When {
 /// # Errors
 /// All problems that can be told apart, in the order of their places.
 pub fn parse(source: &str, limits: &Limits) -> Result<When, Vec<Diagnostic>> {
-    let _ = (source, limits);
-    todo!("languages")
-}
-
-impl Predicate {
-    /// Whether the predicate holds of an event.
-    pub fn holds(&self, event: &impl Attributes) -> bool {
-        let _ = event;
-        todo!("languages")
+    let forms = reader::read(source, limits)?;
+    let mut parser = Parser { limits, problems: Vec::new() };
+    let trigger = parser.whole(&forms);
+    let mut problems = parser.problems;
+    problems.sort_by_key(|problem| problem.span.start);
+    let (mut warnings, mut errors): (Vec<_>, Vec<_>) =
+        problems.into_iter().partition(|problem| problem.code.is_warning());
+    warnings.truncate(MOST);
+    errors.truncate(MOST);
+    match trigger {
+        Some(trigger) if errors.is_empty() => Ok(When { trigger, warnings }),
+        _ => Err(errors),
     }
 }
 
@@ -86,6 +101,19 @@ impl Trigger {
     /// Every event predicate of the trigger, in the order in which they stand, `fail`'s included; with each,
     /// whether it stands inside a `fail`.
     pub fn predicates(&self) -> Vec<(&Predicate, bool)> {
-        todo!("languages")
+        let mut found = Vec::new();
+        self.collect_predicates(false, &mut found);
+        found
+    }
+
+    fn collect_predicates<'a>(&'a self, guards: bool, found: &mut Vec<(&'a Predicate, bool)>) {
+        match self {
+            Self::Event(predicate) => found.push((predicate, guards)),
+            Self::Count(_, trigger) | Self::Within(_, trigger) => trigger.collect_predicates(guards, found),
+            Self::Fail(trigger) => trigger.collect_predicates(true, found),
+            Self::Seq(members) | Self::All(members) | Self::Any(members) => {
+                members.iter().for_each(|member| member.collect_predicates(guards, found));
+            }
+        }
     }
 }

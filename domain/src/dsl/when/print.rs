@@ -1,8 +1,9 @@
-//! The canonical form: lower case, plural units, one space between words (when.md §1).
+//! The canonical form: lower case, plural units, one space between words (when.md §1). It re-reads as the same tree.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use super::{Operand, Predicate, Trigger};
+use crate::dsl::reader::is_symbol;
 
 impl fmt::Display for Trigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -21,10 +22,7 @@ impl fmt::Display for Trigger {
 impl fmt::Display for Predicate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Compare(op, a, b) => {
-                // A literal in first place stays there: a string would otherwise be read as an attribute's name.
-                write!(f, "({} {a} {b})", op.symbol())
-            }
+            Self::Compare(op, a, b) => write!(f, "({} {a} {b})", op.symbol()),
             Self::And(parts) => list(f, "and", parts),
             Self::Or(parts) => list(f, "or", parts),
             Self::Not(part) => write!(f, "(not {part})"),
@@ -37,8 +35,9 @@ impl fmt::Display for Predicate {
 impl fmt::Display for Operand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Attribute(name) => f.write_str(name),
-            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Attribute(name) if is_symbol(name) => f.write_str(name),
+            // A name that is no symbol was written as a string, in first place before a literal.
+            Self::Attribute(text) | Self::Text(text) => string(f, text),
             Self::Number(number) => write!(f, "{number}"),
             Self::Bool(value) => write!(f, "{value}"),
         }
@@ -49,4 +48,19 @@ fn list(f: &mut fmt::Formatter<'_>, head: &str, parts: &[impl fmt::Display]) -> 
     write!(f, "({head}")?;
     parts.iter().try_for_each(|part| write!(f, " {part}"))?;
     f.write_str(")")
+}
+
+fn string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    f.write_char('"')?;
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => write!(f, "\\{c}")?,
+            '\n' => f.write_str("\\n")?,
+            '\t' => f.write_str("\\t")?,
+            '\r' => f.write_str("\\r")?,
+            c if c.is_control() => write!(f, "\\u{:04x}", u32::from(c))?,
+            c => f.write_char(c)?,
+        }
+    }
+    f.write_char('"')
 }

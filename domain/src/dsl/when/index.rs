@@ -1,0 +1,188 @@
+//! Which predicates hold of an event, without asking each (when.md §5).
+//!
+//! A predicate that can only hold where some attribute equals some literal is filed under that test; an event then
+//! costs one look at each attribute that is filed under, and the predicates found there. The rest are asked one by
+//! one. The file only narrows down: the whole predicate always has the last word.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{Operand, Predicate};
+use crate::json::is_numeric_text;
+use crate::value::{Attributes, Comparison, Value};
+
+/// Predicates, each with what it belongs to. There is no removal: it is rebuilt from a list.
+#[derive(Clone, Debug)]
+pub struct PredicateIndex<T> {
+    entries: Vec<(Predicate, T)>,
+    /// Of each attribute: the entries filed under what it may equal.
+    filed: HashMap<String, Tests>,
+    /// The entries that are filed nowhere.
+    unfiled: Vec<usize>,
+    attributes: BTreeSet<String>,
+}
+
+/// A test that a predicate needs: the attribute of this name equals this literal.
+type Test<'a> = (&'a str, Key<'a>);
+
+/// What equal values have in common (not only they: the nearest `f64` stands for every number, since an integer may
+/// equal a decimal).
+enum Key<'a> {
+    Number(u64),
+    Bool(bool),
+    Text(&'a str),
+}
+
+#[derive(Clone, Debug, Default)]
+struct Tests {
+    numbers: HashMap<u64, Vec<usize>>,
+    bools: [Vec<usize>; 2],
+    texts: HashMap<String, Vec<usize>>,
+}
+
+impl<T> PredicateIndex<T> {
+    /// Adds a predicate and what it belongs to.
+    pub fn insert(&mut self, predicate: Predicate, belongs_to: T) {
+        let at = self.entries.len();
+        match self.necessary(&predicate) {
+            None => self.unfiled.push(at),
+            Some(tests) => {
+                for (name, key) in tests {
+                    self.filed.entry(name.to_owned()).or_default().file(key, at);
+                }
+            }
+        }
+        predicate.each_attribute(&mut |name| {
+            if !self.attributes.contains(name) {
+                self.attributes.insert(name.to_owned());
+            }
+        });
+        self.entries.push((predicate, belongs_to));
+    }
+
+    /// Calls `f` with what each predicate that holds of `event` belongs to, in the order of their insertion.
+    pub fn for_each_match<'a>(&'a self, event: &impl Attributes, mut f: impl FnMut(&'a T)) {
+        let mut candidates = self.unfiled.clone();
+        for (name, tests) in &self.filed {
+            let value = event.attribute(name);
+            candidates.extend(value.as_ref().and_then(Key::of).map_or(&[][..], |key| tests.under(&key)));
+        }
+        candidates.sort_unstable();
+        // One that is filed under several tests may have been found by each.
+        candidates.dedup();
+        for at in candidates {
+            let (predicate, belongs_to) = &self.entries[at];
+            if predicate.holds(event) {
+                f(belongs_to);
+            }
+        }
+    }
+
+    /// The names that any of the predicates reads, in order.
+    pub fn attributes(&self) -> impl Iterator<Item = &str> {
+        self.attributes.iter().map(String::as_str)
+    }
+
+    /// How many predicates there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Tests of which at least one must hold for the predicate to hold, if there are any such. Of the choices that
+    /// an `and` leaves, the one under which least is filed so far: it sets most predicates apart.
+    fn necessary<'p>(&self, predicate: &'p Predicate) -> Option<Vec<Test<'p>>> {
+        match predicate {
+            Predicate::Compare(Comparison::Equal, Operand::Attribute(name), literal) => {
+                let key = Key::of_literal(literal)?;
+                Some(vec![(name, key)])
+            }
+            Predicate::And(parts) => parts
+                .iter()
+                .filter_map(|part| self.necessary(part))
+                .min_by_key(|tests| tests.iter().map(|test| self.load(test)).sum::<usize>()),
+            Predicate::Or(parts) => {
+                let tests: Option<Vec<Vec<Test<'p>>>> =
+                    parts.iter().map(|part| self.necessary(part)).collect();
+                tests.map(|tests| tests.into_iter().flatten().collect())
+            }
+            _ => None,
+        }
+    }
+
+    /// How many are filed under a test.
+    fn load(&self, (name, key): &Test<'_>) -> usize {
+        self.filed.get(*name).map_or(0, |tests| tests.under(key).len())
+    }
+}
+
+impl<T> Default for PredicateIndex<T> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), filed: HashMap::new(), unfiled: Vec::new(), attributes: BTreeSet::new() }
+    }
+}
+
+impl<T> FromIterator<(Predicate, T)> for PredicateIndex<T> {
+    fn from_iter<I: IntoIterator<Item = (Predicate, T)>>(entries: I) -> Self {
+        let mut index = Self::default();
+        entries.into_iter().for_each(|(predicate, belongs_to)| index.insert(predicate, belongs_to));
+        index
+    }
+}
+
+impl<'a> Key<'a> {
+    /// The key of a value that a literal may equal.
+    fn of(value: &'a Value<'_>) -> Option<Self> {
+        match value {
+            Value::Number(number) => Self::number(number),
+            Value::Bool(value) => Some(Self::Bool(*value)),
+            Value::Text(text) => Self::text(text),
+            Value::Null | Value::Compound(_) => None,
+        }
+    }
+
+    fn of_literal(literal: &'a Operand) -> Option<Self> {
+        match literal {
+            Operand::Attribute(_) => None,
+            Operand::Text(text) => Self::text(text),
+            Operand::Number(number) => Self::number(number.as_str()),
+            Operand::Bool(value) => Some(Self::Bool(*value)),
+        }
+    }
+
+    fn text(text: &'a str) -> Option<Self> {
+        match text {
+            "true" => Some(Self::Bool(true)),
+            "false" => Some(Self::Bool(false)),
+            _ if is_numeric_text(text) => Self::number(text),
+            _ => Some(Self::Text(text)),
+        }
+    }
+
+    fn number(text: &str) -> Option<Self> {
+        // Adding 0 makes one of the two zeros.
+        text.parse::<f64>().ok().map(|number| Self::Number((number + 0.0).to_bits()))
+    }
+}
+
+impl Tests {
+    fn file(&mut self, key: Key<'_>, at: usize) {
+        match key {
+            Key::Number(bits) => self.numbers.entry(bits).or_default(),
+            Key::Bool(value) => &mut self.bools[usize::from(value)],
+            Key::Text(text) => self.texts.entry(text.to_owned()).or_default(),
+        }
+        .push(at);
+    }
+
+    fn under(&self, key: &Key<'_>) -> &[usize] {
+        match key {
+            Key::Number(bits) => self.numbers.get(bits).map_or(&[], Vec::as_slice),
+            Key::Bool(value) => &self.bools[usize::from(*value)],
+            Key::Text(text) => self.texts.get(*text).map_or(&[], Vec::as_slice),
+        }
+    }
+}
