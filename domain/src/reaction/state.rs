@@ -121,7 +121,6 @@ impl State {
     /// Whether an answer to a poll is news: other than the one recorded last, or what was waited for. Only news
     /// becomes an input; what is not is counted.
     pub fn poll_matters(&self, pinned: &Pinned, poll: StepId, answer: &Answer) -> bool {
-        let _ = (pinned, poll, answer);
-        todo!("then")
+        super::step::poll_matters(pinned, self, poll, answer)
     }
 }

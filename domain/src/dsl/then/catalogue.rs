@@ -74,7 +74,10 @@ pub fn find(endpoint: &str, verb: &str) -> Option<&'static Verb> {
 /// The endpoints, each once.
 pub fn endpoints() -> impl Iterator<Item = &'static str> {
     let mut last = "";
-    VERBS.iter().map(|verb| verb.endpoint).filter(move |endpoint| std::mem::replace(&mut last, endpoint) != *endpoint)
+    VERBS
+        .iter()
+        .map(|verb| verb.endpoint)
+        .filter(move |endpoint| std::mem::replace(&mut last, endpoint) != *endpoint)
 }
 
 /// The verbs of an endpoint.
@@ -165,10 +168,7 @@ pub const VERBS: &[Verb] = &[
         &[may("Name"), may("OwnerId"), may("AccountId"), may("CloseDate"), may("StageName")],
     ),
     salesforce("lead", &[must("LastName"), must("Company"), may("Status"), may("OwnerId")]),
-    salesforce(
-        "case",
-        &[may("Origin"), may("Status"), may("OwnerId"), may("Subject"), may("Description")],
-    ),
+    salesforce("case", &[may("Origin"), may("Status"), may("OwnerId"), may("Subject"), may("Description")]),
     verb(
         "urban-airship",
         "push",

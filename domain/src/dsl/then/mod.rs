@@ -1,17 +1,22 @@
 //! The `then` language (then.md): what to do about a match.
+//!
+//! Read next: [`parse`] and the files beside it, [`catalogue`], `print`; what a program does is
+//! [`reaction`](crate::reaction)'s business.
 
 pub mod catalogue;
+mod parse;
+mod path;
+mod print;
 
 use std::collections::BTreeSet;
 
-use super::{Diagnostic, Limits, Span};
+pub use parse::parse;
+pub use path::{MalformedPath, Path};
+
+use super::{Diagnostic, Span};
 use crate::json::Number;
 use crate::time;
 use crate::value::Comparison;
-
-/// A place in a program: the path of indices from the root to a command, printed `0.2.1`. Stable for one program.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Path(pub Vec<u16>);
 
 /// A checked `then`.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,49 +139,4 @@ pub enum Predicate {
     Not(Box<Predicate>),
     /// Any value: null and false are false, all else is true.
     Value(Value),
-}
-
-/// Parses and checks a `then`.
-///
-/// # Errors
-/// All problems that can be told apart, in the order of their places.
-pub fn parse(source: &str, limits: &Limits) -> Result<Program, Vec<Diagnostic>> {
-    let _ = (source, limits);
-    todo!("then")
-}
-
-impl std::fmt::Display for Path {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (n, index) in self.0.iter().enumerate() {
-            write!(f, "{}{index}", if n == 0 { "" } else { "." })?;
-        }
-        Ok(())
-    }
-}
-
-/// A text that is not a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a place in a program")]
-pub struct MalformedPath;
-
-impl std::str::FromStr for Path {
-    type Err = MalformedPath;
-
-    fn from_str(text: &str) -> Result<Self, MalformedPath> {
-        let indices = text.split('.').map(|index| index.parse().map_err(|_| MalformedPath));
-        indices.collect::<Result<_, _>>().map(Self)
-    }
-}
-
-impl serde::Serialize for Path {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for Path {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
 }
