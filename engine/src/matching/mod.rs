@@ -9,6 +9,8 @@ mod general;
 mod met;
 mod moment;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 use domain::dsl::when::{Predicate, Trigger};
 use domain::ids::{Point, Position};

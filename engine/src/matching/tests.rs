@@ -1,0 +1,164 @@
+//! The sentences of when.md §2–3, one line each.
+//!
+//! `A@5` is an event of type A at minute 5; its position is its place in the line, from 1. A match is written
+//! `at:positions`, `at` being a minute, with `~` before the colon if it is a tick.
+
+use domain::dsl::when::{Operand, Predicate, Trigger};
+use domain::ids::Point;
+use domain::time::{Span, Unit};
+use domain::value::Comparison;
+
+use super::*;
+
+/// Reads the short form: capital letters for `(event (= type "…"))`, `m` for minutes.
+pub(super) fn trigger(text: &str) -> Trigger {
+    let spaced = text.replace('(', " ( ").replace(')', " ) ");
+    let mut words = spaced.split_whitespace();
+    read(words.next().unwrap(), &mut words)
+}
+
+fn read<'a>(word: &'a str, words: &mut impl Iterator<Item = &'a str>) -> Trigger {
+    if word != "(" {
+        return event(word);
+    }
+    let head = words.next().unwrap();
+    let number = match head {
+        "count" | "within" => words.next().unwrap().trim_end_matches('m').parse().unwrap(),
+        _ => 0,
+    };
+    let mut members = Vec::new();
+    loop {
+        match words.next().unwrap() {
+            ")" => break,
+            word => members.push(read(word, words)),
+        }
+    }
+    let only = |mut members: Vec<Trigger>| Box::new(members.remove(0));
+    match head {
+        "count" => Trigger::Count(u32::try_from(number).unwrap(), only(members)),
+        "within" => Trigger::Within(Span { amount: number, unit: Unit::Minutes }, only(members)),
+        "fail" => Trigger::Fail(only(members)),
+        "seq" => Trigger::Seq(members),
+        "all" => Trigger::All(members),
+        "any" => Trigger::Any(members),
+        _ => panic!("{head}"),
+    }
+}
+
+pub(super) fn event(name: &str) -> Trigger {
+    let attribute = Operand::Attribute("type".into());
+    Trigger::Event(Predicate::Compare(Comparison::Equal, attribute, Operand::Text(name.into())))
+}
+
+/// The predicates that an event of a type meets.
+pub(super) fn met(machine: &Machine, name: &str) -> Met {
+    let named = |p: &Predicate| matches!(p, Predicate::Compare(_, _, Operand::Text(text)) if text == name);
+    (0..).zip(machine.predicates()).filter(|(_, p)| named(p)).map(|(id, _)| id).collect()
+}
+
+/// All matches of a timeline, the ticks up to minute 10,000 included; the state is put through its bytes each time.
+pub(super) fn run(machine: &Machine, timeline: &[(&str, i64)]) -> Vec<Found> {
+    let (mut state, mut all) = (State::default(), Vec::new());
+    let end = [("", 10_000 * 60_000)];
+    for ((name, time), position) in timeline.iter().chain(&end).zip(1..) {
+        while let Some(deadline) = machine.deadline(&state).filter(|deadline| deadline < time) {
+            all.extend(machine.tick(&mut state, deadline));
+        }
+        all.extend(machine.event(&mut state, position, *time, &met(machine, name)));
+        assert_eq!(machine.decode(&state.encode()).as_ref(), Ok(&state));
+    }
+    all
+}
+
+fn matches(pattern: &str, timeline: &str) -> String {
+    let machine = Machine::new(&trigger(pattern));
+    let timeline: Vec<_> = timeline
+        .split_whitespace()
+        .map(|word| word.split_once('@').unwrap())
+        .map(|(name, minute)| (name, minute.parse::<i64>().unwrap() * 60_000))
+        .collect();
+    let written = run(&machine, &timeline).into_iter().map(|found| {
+        let tick = if matches!(found.point, Point::Deadline(_)) { "~" } else { "" };
+        let witness: Vec<_> = found.witness.iter().map(u64::to_string).collect();
+        format!("{}{tick}:{}", found.at / 60_000, witness.join(","))
+    });
+    written.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn patterns_match_as_the_language_says() {
+    let mut wrong = Vec::new();
+    for (pattern, timeline, expected) in [
+        // §2
+        ("A", "A@0 B@1 A@2", "0:1 2:3"),
+        ("(count 2 A)", "A@0 A@1 A@2 A@3", "1:1,2 3:3,4"),
+        ("(count 2 (count 2 A))", "A@0 A@1 A@2 A@3", "3:1,2,3,4"),
+        ("(count 2 (seq A B))", "A@0 A@1 B@2 A@3 B@4 B@5", "4:2,3,4,5"),
+        ("(seq A A)", "A@0 A@0", "0:1,2"),
+        ("(all A A)", "A@0", "0:1"),
+        ("(all A B)", "B@0 A@1", "1:1,2"),
+        ("(all A (count 2 A))", "A@0 A@1", "1:1,2"),
+        ("(any A (seq B C))", "B@0 C@1 A@2", "1:1,2 2:3"),
+        ("(within 60m (count 2 P))", "P@0 P@70 P@100", "100:2,3"),
+        ("(within 60m (count 2 P))", "P@0 P@60", "60:1,2"),
+        ("(within 30m (seq A B))", "A@0 A@20 B@45", "45:2,3"),
+        ("(seq A B)", "A@0 X@1 X@2 B@3", "3:1,4"),
+        ("(seq A B)", "A@0 B@0", "0:1,2"),
+        ("(seq (any P (seq P Q)) R)", "P@0 Q@1 R@2", "2:1,2,3"),
+        ("(seq A (any P (seq P Q)) R)", "A@0 P@1 Q@2 R@3", "3:1,2,3,4"),
+        ("(all (within 5m (seq A B)) C)", "A@0 B@5 C@50", "50:1,2,3"),
+        // §3, in all
+        ("(all (within 60m (count 2 A)) (fail (count 1 X)))", "A@0 A@1", "1:1,2"),
+        ("(all (within 60m (count 2 A)) (fail (count 1 X)))", "A@0 X@1 A@2 A@3", "3:3,4"),
+        ("(all A B (fail (seq X Y)))", "X@0 A@1 Y@2 B@3", "3:2,4"),
+        ("(all A B (fail (seq X Y)))", "A@1 X@2 Y@3 B@4", ""),
+        // §3, between
+        ("(seq A (fail X) B)", "A@0 X@1 B@2", ""),
+        ("(seq A (fail X) B)", "X@0 A@0 B@2 X@2", "2:2,3"),
+        ("(seq A (fail X) (fail Y) B)", "A@0 Y@1 B@2 A@3 B@4", "4:4,5"),
+        ("(seq A (fail X) (seq P R))", "A@0 P@1 X@2 P@3 R@4", "4:1,2,5"),
+        ("(seq (any P (seq Q R)) (fail X) B)", "Q@0 P@1 X@2 R@3 B@4", "4:1,4,5"),
+        ("(seq A (fail X) (any P (seq P R)))", "A@0 X@0 P@1 A@2 R@3 P@4", "4:4,6"),
+        ("(seq A (fail (seq X Y)) B)", "X@0 A@1 Y@2 B@3", "3:2,4"),
+        // §3, last
+        ("(within 60m (seq C (fail P)))", "C@0 P@60", ""),
+        ("(within 60m (seq C (fail P)))", "C@0 P@61", "60~:1"),
+        ("(within 60m (seq C (fail P)))", "C@0 C@10", "60~:1"),
+        ("(within 60m (seq C (fail P)))", "C@0 C@10 P@20", ""),
+        ("(within 60m (seq C (fail P)))", "C@0 C@60 C@61", "60~:1 121~:3"),
+        ("(within 60m (seq C (fail P) (fail Q)))", "C@0 Q@5 C@10", "70~:3"),
+        ("(within 60m (seq C (fail C)))", "C@0 C@10", "70~:2"),
+        ("(seq A B (within 10m (fail X)))", "A@0 B@5", "15~:1,2"),
+        ("(seq A (within 10m (fail X)))", "A@0 A@3 X@5 A@6", "16~:4"),
+        ("(within 12m (seq A B (within 10m (fail X))))", "A@0 B@5 A@6 B@8", "18~:3,4"),
+        ("(within 60m (seq A B (fail X)))", "A@0 B@61", ""),
+        ("(within 60m (seq A B (fail X)))", "A@0 B@60", "60~:1,2"),
+        ("(within 60m (seq A B (fail X)))", "A@0 A@5 B@6 X@7 B@8", "60~:1,5"),
+        ("(seq (within 10m (seq A (fail X))) B)", "A@0 A@5 B@20", "20:2,3"),
+        ("(seq (within 10m (seq A (fail X))) B)", "A@0 B@10 B@11", "11:1,3"),
+        ("(seq A (fail (within 5m (seq X (fail Y)))) B)", "A@0 X@1 B@6", "6:1,3"),
+        ("(seq A (fail (within 5m (seq X (fail Y)))) B)", "A@0 X@1 B@7", ""),
+        ("(within 60m (seq C (fail (within 5m (seq X (fail Y))))))", "C@0 X@55", ""),
+        ("(all (within 5m (seq A (fail X))) (within 5m (seq B (fail X))))", "A@0 B@1 B@2", "6~:1,2"),
+        ("(any (within 5m (seq A (fail X))) (seq A B))", "A@0 B@5 A@6", "5:1,2 11~:3"),
+    ] {
+        let found = matches(pattern, timeline);
+        if found != expected {
+            wrong.push(format!("{pattern} on {timeline}: {found}, not {expected}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn bytes_of_another_format_or_trigger_are_refused() {
+    let machine = Machine::new(&trigger("(seq A (count 20 B) C)"));
+    let mut state = State::default();
+    machine.event(&mut state, 1, 0, &met(&machine, "A"));
+    machine.event(&mut state, 2, 0, &met(&machine, "B"));
+    let bytes = state.encode();
+    assert_eq!(machine.decode(&bytes), Ok(state));
+    assert!((0..bytes.len()).all(|end| machine.decode(&bytes[..end]).is_err()));
+    assert!(machine.decode(&[&[FORMAT + 1], &bytes[1..]].concat()).is_err());
+    assert!(Machine::new(&trigger("(count 2 (seq A B))")).decode(&bytes).is_err());
+}
