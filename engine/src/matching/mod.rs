@@ -9,6 +9,7 @@ mod general;
 mod met;
 mod moment;
 mod plan;
+mod set;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use domain::value::Attributes;
 
 pub use codec::Malformed;
 pub use met::Met;
+pub use set::{PatternSet, Touched};
 
 use codec::{Reader, Writer};
 use moment::Moment;

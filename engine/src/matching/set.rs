@@ -1,0 +1,61 @@
+//! The patterns that an event concerns, without asking each pattern.
+
+use std::collections::HashMap;
+
+use domain::dsl::when::Predicate;
+use domain::value::Attributes;
+
+use super::{Machine, Met};
+
+/// Machines that see the same events.
+#[derive(Debug, Default)]
+pub struct PatternSet {
+    machines: Vec<Machine>,
+    /// The distinct predicates of all of them, each with the machines that have it and its number there.
+    predicates: Vec<(Predicate, Vec<(u32, u16)>)>,
+}
+
+/// Which machines an event concerns, by their place in the set, ascending, and what of theirs it meets.
+pub type Touched = Vec<(u32, Met)>;
+
+impl PatternSet {
+    /// A set of these machines.
+    pub fn new(machines: Vec<Machine>) -> Self {
+        let mut predicates: Vec<(Predicate, Vec<(u32, u16)>)> = Vec::new();
+        let mut numbers: HashMap<String, usize> = HashMap::new();
+        for (place, machine) in (0..).zip(&machines) {
+            for (id, predicate) in (0..).zip(machine.predicates()) {
+                let number = *numbers.entry(predicate.to_string()).or_insert(predicates.len());
+                match predicates.get_mut(number) {
+                    Some((_, owners)) => owners.push((place, id)),
+                    None => predicates.push((predicate.clone(), vec![(place, id)])),
+                }
+            }
+        }
+        Self { machines, predicates }
+    }
+
+    /// The machines, in the order given.
+    pub fn machines(&self) -> &[Machine] {
+        &self.machines
+    }
+
+    /// The machine at a place.
+    pub fn machine(&self, place: u32) -> Option<&Machine> {
+        self.machines.get(place as usize)
+    }
+
+    /// Finds out whom an event concerns. Machines that are not told of it would not have changed.
+    pub fn touched(&self, event: &impl Attributes, touched: &mut Touched) {
+        touched.clear();
+        let met = self.predicates.iter().filter(|(predicate, _)| predicate.holds(event));
+        let mut owners: Vec<(u32, u16)> = met.flat_map(|(_, owners)| owners).copied().collect();
+        owners.sort_unstable();
+        for (place, id) in owners {
+            match touched.last_mut() {
+                Some((last, met)) if *last == place => met.insert(id),
+                _ => touched.push((place, [id].into_iter().collect())),
+            }
+        }
+    }
+}
