@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use domain::dsl::when::Predicate;
+use domain::dsl::when::index::PredicateIndex;
 use domain::value::Attributes;
 
 use super::{Machine, Met};
@@ -12,7 +13,7 @@ use super::{Machine, Met};
 pub struct PatternSet {
     machines: Vec<Machine>,
     /// The distinct predicates of all of them, each with the machines that have it and its number there.
-    predicates: Vec<(Predicate, Vec<(u32, u16)>)>,
+    index: PredicateIndex<Vec<(u32, u16)>>,
 }
 
 /// Which machines an event concerns, by their place in the set, ascending, and what of theirs it meets.
@@ -32,7 +33,7 @@ impl PatternSet {
                 }
             }
         }
-        Self { machines, predicates }
+        Self { machines, index: predicates.into_iter().collect() }
     }
 
     /// The machines, in the order given.
@@ -48,8 +49,8 @@ impl PatternSet {
     /// Finds out whom an event concerns. Machines that are not told of it would not have changed.
     pub fn touched(&self, event: &impl Attributes, touched: &mut Touched) {
         touched.clear();
-        let met = self.predicates.iter().filter(|(predicate, _)| predicate.holds(event));
-        let mut owners: Vec<(u32, u16)> = met.flat_map(|(_, owners)| owners).copied().collect();
+        let mut owners: Vec<(u32, u16)> = Vec::new();
+        self.index.for_each_match(event, |of| owners.extend_from_slice(of));
         owners.sort_unstable();
         for (place, id) in owners {
             match touched.last_mut() {
