@@ -1,0 +1,74 @@
+//! The engine is held to the reference, and the comparison itself is shown to bite.
+
+use std::time::Duration;
+
+use domain::dsl::when::Trigger;
+use system_tests::property::{Effort, hold};
+use system_tests::reference::{Event, Match, matches};
+
+/// Something subtly wrong that must be found: the reference, asked something else than what was meant.
+fn is_found_out(what: &str, wrong: impl Fn(&Trigger, &[Event]) -> Vec<Match> + Sync) {
+    let effort = Effort { seed: 1, pairs: 20_000, time: Duration::from_secs(60) };
+    assert!(hold(&wrong, effort).is_err(), "{what}: not found out");
+}
+
+fn changed(trigger: &Trigger, change: &dyn Fn(&Trigger) -> Option<Trigger>) -> Trigger {
+    if let Some(other) = change(trigger) {
+        return other;
+    }
+    let each = |members: &[Trigger]| members.iter().map(|member| changed(member, change)).collect();
+    match trigger {
+        Trigger::Event(_) => trigger.clone(),
+        Trigger::Count(n, member) => Trigger::Count(*n, Box::new(changed(member, change))),
+        Trigger::Seq(members) => Trigger::Seq(each(members)),
+        Trigger::All(members) => Trigger::All(each(members)),
+        Trigger::Any(members) => Trigger::Any(each(members)),
+        Trigger::Within(span, member) => Trigger::Within(*span, Box::new(changed(member, change))),
+        Trigger::Fail(guard) => Trigger::Fail(Box::new(changed(guard, change))),
+    }
+}
+
+#[test]
+fn a_broken_engine_is_found_out() {
+    is_found_out("nothing ever matches", |_, _| Vec::new());
+    is_found_out("a witness lacks its first event", |trigger, timeline| {
+        let mut found = matches(trigger, timeline, i64::MAX);
+        found.iter_mut().filter(|found| found.witness.len() > 2).for_each(|found| _ = found.witness.remove(0));
+        found
+    });
+    is_found_out("time ends with the last event", |trigger, timeline| {
+        matches(trigger, timeline, timeline.last().map_or(0, |event| event.time))
+    });
+    is_found_out("an any takes its first member", |trigger, timeline| {
+        let first = |trigger: &Trigger| match trigger {
+            Trigger::Any(members) => members.first().cloned(),
+            _ => None,
+        };
+        matches(&changed(trigger, &first), timeline, i64::MAX)
+    });
+    is_found_out("an all is in order", |trigger, timeline| {
+        let in_order = |trigger: &Trigger| match trigger {
+            Trigger::All(members) if !members.iter().any(|m| matches!(m, Trigger::Fail(_))) => {
+                Some(Trigger::Seq(members.clone()))
+            }
+            _ => None,
+        };
+        matches(&changed(trigger, &in_order), timeline, i64::MAX)
+    });
+    is_found_out("the guards of an all are not looked at", |trigger, timeline| {
+        let without = |trigger: &Trigger| match trigger {
+            Trigger::All(members) => {
+                let others = members.iter().filter(|m| !matches!(m, Trigger::Fail(_)));
+                Some(Trigger::All(others.cloned().collect()))
+            }
+            _ => None,
+        };
+        matches(&changed(trigger, &without), timeline, i64::MAX)
+    });
+    is_found_out("a window is an open one", |trigger, timeline| {
+        let apart: Vec<_> = timeline.iter().map(|e| Event { time: e.time * 1_001 / 1_000, ..e.clone() }).collect();
+        let mut found = matches(trigger, &apart, i64::MAX);
+        found.iter_mut().for_each(|found| found.point.time = found.point.time * 1_000 / 1_001);
+        found
+    });
+}

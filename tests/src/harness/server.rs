@@ -1,0 +1,170 @@
+//! A server process on a folder of its own.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use tempfile::TempDir;
+
+use super::{Client, Tenant, wait_for};
+
+/// The admin client's id and secret.
+pub const ADMIN: (&str, &str) = ("admin", "a-secret-for-the-tests-only");
+
+/// The real binary, in the folder that cargo builds into; nothing of the environment's own configuration is passed
+/// on.
+///
+/// # Panics
+/// If it is not built: a test package cannot ask cargo for another package's binary, so `tests/run` builds the
+/// workspace first.
+pub fn command(arguments: &[&str]) -> Command {
+    let test = std::env::current_exe().expect("a test knows where it is");
+    let profile = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
+    let binary = profile.join("cxengage");
+    assert!(binary.is_file(), "{} is not there: `cargo build --workspace --bins` first", binary.display());
+    let mut command = Command::new(binary);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CXENGAGE_")) {
+        command.env_remove(name);
+    }
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// A running server. Dropped, it is killed and its folder goes with it.
+pub struct Server {
+    process: Option<Child>,
+    base: String,
+    folder: TempDir,
+}
+
+impl Server {
+    /// A server on a fresh folder, with the admin client [`ADMIN`].
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with further arguments.
+    pub fn start_with(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut server = Self { process: None, base: String::new(), folder };
+        server.run(arguments);
+        server
+    }
+
+    /// Starts the process (again) on the same folder.
+    ///
+    /// # Panics
+    /// If it is still running, or does not become ready.
+    pub fn run(&mut self, arguments: &[&str]) {
+        assert!(self.process.is_none(), "the server is running");
+        let log = File::options().create(true).append(true).open(self.log()).expect("a log file");
+        let mut process = command(&["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(self.data_dir())
+            .args(arguments)
+            .env("CXENGAGE_ADMIN_CLIENT_ID", ADMIN.0)
+            .env("CXENGAGE_ADMIN_CLIENT_SECRET", ADMIN.1)
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .expect("the server starts");
+        let mut line = String::new();
+        let stdout = process.stdout.take().expect("stdout is piped");
+        BufReader::new(stdout).read_line(&mut line).expect("stdout can be read");
+        self.process = Some(process);
+        let Some(base) = line.trim_end().strip_prefix("listening on ") else {
+            panic!("not ready: stdout {line:?}, stderr:\n{}", self.said());
+        };
+        base.clone_into(&mut self.base);
+    }
+
+    /// Where it keeps everything.
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("stderr")
+    }
+
+    /// A place for a test's own files, outside the data folder.
+    pub fn scratch(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// All that it has said on stderr, over all its runs.
+    pub fn said(&self) -> String {
+        read(&self.log())
+    }
+
+    /// `http://127.0.0.1:…`
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().expect("a process can be killed");
+            process.wait().expect("a killed process ends");
+        }
+    }
+
+    /// SIGTERM, and how it ended.
+    ///
+    /// # Panics
+    /// If it does not end.
+    pub fn terminate(&mut self) -> ExitStatus {
+        let mut process = self.process.take().expect("the server is running");
+        let sent = Command::new("kill").arg(process.id().to_string()).status().expect("kill is there");
+        assert!(sent.success(), "the server has ended by itself:\n{}", self.said());
+        wait_for("the server to stop", || process.try_wait().expect("a child can be waited for"))
+    }
+
+    /// Whether the process is still there.
+    pub fn is_alive(&mut self) -> bool {
+        self.process.as_mut().is_some_and(|process| matches!(process.try_wait(), Ok(None)))
+    }
+
+    /// A client without a token.
+    pub fn anonymous(&self) -> Client {
+        Client::new(&self.base)
+    }
+
+    /// The admin client, with a token.
+    pub fn admin(&self) -> Client {
+        self.anonymous().with_token_of(ADMIN.0, ADMIN.1)
+    }
+
+    /// A new tenant with a client of its own and the key attribute `id`.
+    pub fn tenant(&self, id: &str) -> Tenant {
+        Tenant::create(&self.admin(), id)
+    }
+
+    /// A command of the binary that reads the store: its exit code, stdout and stderr.
+    pub fn cli(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        let output =
+            command(arguments).arg("--data-dir").arg(self.data_dir()).output().expect("the binary runs");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read(path).map_or_else(|error| error.to_string(), |b| String::from_utf8_lossy(&b).into_owned())
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let said = self.said();
+            let from = said.char_indices().rev().nth(8_000).map_or(0, |(at, _)| at);
+            // Where the harness of cargo shows it: beside the panic.
+            #[expect(clippy::print_stderr, reason = "a failing test shows what its server said")]
+            {
+                eprintln!("the server said, at last:\n{}", &said[from..]);
+            }
+        }
+        self.kill();
+    }
+}
