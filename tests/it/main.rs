@@ -1,6 +1,10 @@
 //! System tests: one binary, a module per behaviour.
 
+mod bad_input;
+mod crash;
 mod demo;
 mod main_job;
 mod matching;
+mod replay;
+mod seeds;
 mod structure;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::dsl::when::Trigger;
-use system_tests::property::{Effort, hold};
+use system_tests::property::{Effort, engine, hold};
 use system_tests::reference::{Event, Match, matches};
 
 /// Something subtly wrong that must be found: the reference, asked something else than what was meant.
@@ -71,4 +71,18 @@ fn a_broken_engine_is_found_out() {
         found.iter_mut().for_each(|found| found.point.time = found.point.time * 1_000 / 1_001);
         found
     });
+}
+
+#[test]
+fn the_engine_finds_what_the_reference_finds() {
+    let effort = Effort::from_env(150_000, Duration::from_secs(45));
+    println!("seed {}, {} pairs", effort.seed, effort.pairs);
+    match hold(&engine, effort) {
+        Ok(coverage) => {
+            println!("{coverage:?}");
+            assert!(coverage.pairs >= effort.pairs.min(100_000), "too slow: only {} pairs", coverage.pairs);
+            coverage.check();
+        }
+        Err(counterexample) => panic!("{counterexample}"),
+    }
 }

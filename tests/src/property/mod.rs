@@ -5,6 +5,7 @@
 
 mod dice;
 pub mod draw;
+mod engine;
 pub mod shrink;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use domain::dsl::when::{Trigger, parse};
 use domain::json::Json;
 
 pub use dice::Dice;
+pub use engine::engine;
 
 use crate::reference::{Event, Match, Place, matches};
 
