@@ -60,7 +60,9 @@ fn get(path: &str) -> Request {
 #[test]
 fn a_body_that_is_not_what_it_should_be_is_a_400() {
     let scene = Scene::new();
-    let nested = |open: &str, close: &str, n: usize| format!("{{\"id\":\"c\",\"a\":{}1{}}}", open.repeat(n), close.repeat(n));
+    let nested = |open: &str, close: &str, n: usize| {
+        format!("{{\"id\":\"c\",\"a\":{}1{}}}", open.repeat(n), close.repeat(n))
+    };
     // path, body, words that the error says
     let table: &[(&str, String, &[&str])] = &[
         // not JSON, with the place
@@ -117,7 +119,11 @@ fn a_body_that_is_not_what_it_should_be_is_a_400() {
         let answer = scene.refused(400, post(path, body.as_bytes()));
         let error = answer.error();
         for word in *says {
-            assert!(error.contains(word), "{path} {}: does not say {word:?}: {error}", &body[..body.len().min(200)]);
+            assert!(
+                error.contains(word),
+                "{path} {}: does not say {word:?}: {error}",
+                &body[..body.len().min(200)]
+            );
         }
     }
     scene.refused(400, post("patterns", b"{\"name\": \"\xff\xfe\"}".to_vec()));
@@ -209,7 +215,9 @@ fn a_program_over_a_limit_or_malformed_is_a_400_with_its_place() {
     }
     // The same texts are kept word for word while the pattern is off (but for their length).
     for text in ["(seq", "((((", "\u{0}"] {
-        let made = scene.send(post("patterns", json!({"name": "draft", "when": text, "then": text}).to_string())).expect(201);
+        let made = scene
+            .send(post("patterns", json!({"name": "draft", "when": text, "then": text}).to_string()))
+            .expect(201);
         assert_eq!(made["when"], text);
         scene.acme.delete(&format!("patterns/{}", made["id"].as_str().unwrap())).expect(204);
     }
@@ -252,7 +260,8 @@ fn a_template_that_is_not_mustache_or_a_bomb_is_a_400() {
     }
     // A template that repeats itself fails its send at most; it does not hold the server up.
     let bomb = "{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}{{#a}}xxxxxxxxxx{{/a}}{{/a}}{{/a}}{{/a}}{{/a}}{{/a}}";
-    let id = scene.acme.post("templates", &json!({"name": "bomb", "template": bomb})).expect(201)["id"].clone();
+    let id =
+        scene.acme.post("templates", &json!({"name": "bomb", "template": bomb})).expect(201)["id"].clone();
     let then = format!("(send echo message {{:message +{}}})", id.as_str().unwrap());
     let pattern = scene.acme.pattern("(event (= type \"bomb\"))", &then);
     scene.acme.event(json!({"id": "bomb", "type": "bomb", "a": vec![1; 100]}));
@@ -265,10 +274,12 @@ fn a_template_that_is_not_mustache_or_a_bomb_is_a_400() {
 fn what_is_too_large_is_a_413() {
     let scene = Scene::new();
     let event = |bytes: usize| json!({"id": "big", "x": "x".repeat(bytes)}).to_string();
-    scene.refused(413, post("patterns", json!({"name": "x", "description": "x".repeat(1 << 20)}).to_string()));
+    scene
+        .refused(413, post("patterns", json!({"name": "x", "description": "x".repeat(1 << 20)}).to_string()));
     scene.refused(413, post("event", event(256 << 10)));
     assert_eq!(scene.send(post("event", event((256 << 10) - 100))).status, 201);
-    let ndjson = |body: String| Request::new("POST", "/1.0/tenants/acme/events").body("application/x-ndjson", body);
+    let ndjson =
+        |body: String| Request::new("POST", "/1.0/tenants/acme/events").body("application/x-ndjson", body);
     scene.refused(413, ndjson("{\"id\":\"c\"}\n".repeat(10_001)));
     scene.refused(413, post("events", format!("[{}1]", "1,".repeat(10_000))));
     scene.refused(413, ndjson(format!("{{\"id\":\"c\",\"x\":\"{}\"}}\n", "x".repeat(250_000)).repeat(68)));
@@ -282,8 +293,15 @@ fn what_is_too_large_is_a_413() {
 #[test]
 fn another_content_type_is_a_415() {
     let scene = Scene::new();
-    for content_type in ["text/plain", "application/xml", "application/x-www-form-urlencoded", "nonsense", "application/json5"] {
-        let request = Request::new("POST", "/1.0/tenants/acme/patterns").body(content_type, "{\"name\":\"x\"}");
+    for content_type in [
+        "text/plain",
+        "application/xml",
+        "application/x-www-form-urlencoded",
+        "nonsense",
+        "application/json5",
+    ] {
+        let request =
+            Request::new("POST", "/1.0/tenants/acme/patterns").body(content_type, "{\"name\":\"x\"}");
         scene.refused(415, request);
         let request = Request::new("POST", "/1.0/tenants/acme/event").body(content_type, "{\"id\":\"x\"}");
         scene.refused(415, request);
@@ -324,7 +342,17 @@ fn without_a_valid_token_it_is_a_401_and_with_anothers_a_403() {
         answer.expect(403);
         answer.error().replace(tenant, "…")
     };
-    for path in ["", "/key-attribute", "/patterns", "/patterns/PT1", "/templates/TM1", "/event/history", "/customers/c1", "/reactions", "/audit"] {
+    for path in [
+        "",
+        "/key-attribute",
+        "/patterns",
+        "/patterns/PT1",
+        "/templates/TM1",
+        "/event/history",
+        "/customers/c1",
+        "/reactions",
+        "/audit",
+    ] {
         assert_eq!(asked("acme", path), asked("nobody", path), "{path}");
     }
     scene.other.client.post("/1.0/tenants/acme/event", &json!({"id": "c1"})).expect(403);
@@ -354,15 +382,25 @@ fn without_a_valid_token_it_is_a_401_and_with_anothers_a_403() {
 fn the_token_endpoint_speaks_oauth() {
     let scene = Scene::new();
     let anonymous = scene.server.anonymous();
-    let ask = |body: &str| anonymous.send(&Request::new("POST", "/token").body("application/x-www-form-urlencoded", body));
+    let ask = |body: &str| {
+        anonymous.send(&Request::new("POST", "/token").body("application/x-www-form-urlencoded", body))
+    };
     let (id, secret) = system_tests::harness::ADMIN;
     for (body, status, code) in [
         (String::new(), 400, "invalid_request"),
         ("grant_type=client_credentials".to_owned(), 401, "invalid_client"),
         (format!("grant_type=password&client_id={id}&client_secret={secret}"), 400, "unsupported_grant_type"),
         (format!("grant_type=client_credentials&client_id={id}&client_secret=wrong"), 401, "invalid_client"),
-        (format!("grant_type=client_credentials&client_id=nobody&client_secret={secret}"), 401, "invalid_client"),
-        (format!("grant_type=client_credentials&client_id={id}&client_secret={secret}&scope=nonsense"), 400, "invalid_scope"),
+        (
+            format!("grant_type=client_credentials&client_id=nobody&client_secret={secret}"),
+            401,
+            "invalid_client",
+        ),
+        (
+            format!("grant_type=client_credentials&client_id={id}&client_secret={secret}&scope=nonsense"),
+            400,
+            "invalid_scope",
+        ),
     ] {
         if body.is_empty() {
             continue;
@@ -396,9 +434,26 @@ fn unknown_paths_methods_ids_and_parameters_are_refused_as_documented() {
         ("BREW", "patterns", "GET"),
     ] {
         let answer = scene.refused(405, Request::new(method, &format!("/1.0/tenants/acme/{path}")));
-        assert!(answer.header("allow").contains(allowed), "{method} {path}: Allow: {}", answer.header("allow"));
+        assert!(
+            answer.header("allow").contains(allowed),
+            "{method} {path}: Allow: {}",
+            answer.header("allow")
+        );
     }
-    for id in ["PT2", "PT0", "PT01", "pt1", "TM1", "PT", "x", "PT99999999999999999999", "%00", "%ff", "..%2f", "PT1%20"] {
+    for id in [
+        "PT2",
+        "PT0",
+        "PT01",
+        "pt1",
+        "TM1",
+        "PT",
+        "x",
+        "PT99999999999999999999",
+        "%00",
+        "%ff",
+        "..%2f",
+        "PT1%20",
+    ] {
         scene.refused(404, get(&format!("patterns/{id}")));
         scene.refused(404, put(&format!("patterns/{id}"), &json!({"name": "x"})));
     }

@@ -105,7 +105,9 @@ fn what_was_accepted_is_there_after_kills_and_matches_once() {
                     }
                 });
             }
-            wait_for("some events", || (accepted.lock().unwrap().len() > before + 60 + 37 * round).then_some(()));
+            wait_for("some events", || {
+                (accepted.lock().unwrap().len() > before + 60 + 37 * round).then_some(())
+            });
             server.kill();
             stop.store(true, Ordering::Relaxed);
         });
@@ -130,7 +132,8 @@ fn what_was_accepted_is_there_after_kills_and_matches_once() {
         assert_eq!(witnesses(&of_pattern), pairs, "{key}");
         let reactions = wait_for("all reactions", || {
             let all = acme.entries(&key, "reaction");
-            let done: Vec<_> = all.into_iter().filter(|r| r["pattern"] == "PT1" && r["state"] == "done").collect();
+            let done: Vec<_> =
+                all.into_iter().filter(|r| r["pattern"] == "PT1" && r["state"] == "done").collect();
             (done.len() == of_pattern.len()).then_some(done)
         });
         let mut causes: Vec<_> = reactions.iter().map(|reaction| reaction["cause"].to_string()).collect();

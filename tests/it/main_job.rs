@@ -59,7 +59,8 @@ fn a_match_runs_its_reaction_and_the_whole_trail_can_be_read() {
     assert_eq!(acme.timeline("nobody"), Vec::<Value>::new());
 
     let audit = acme.pages("audit");
-    let changes: Vec<_> = audit.iter().map(|entry| (entry["kind"].as_str(), entry["resource"].as_str())).collect();
+    let changes: Vec<_> =
+        audit.iter().map(|entry| (entry["kind"].as_str(), entry["resource"].as_str())).collect();
     assert!(changes.contains(&(Some("created"), Some("pattern"))), "{audit:#?}");
 }
 
@@ -88,12 +89,14 @@ fn a_deadline_comes_by_timer_and_an_event_in_time_prevents_it() {
 fn a_changed_pattern_starts_afresh_and_a_renamed_one_does_not() {
     let server = Server::start();
     let acme = server.tenant("acme");
-    let pattern = acme.pattern(r#"(count 2 (event (= type "A")))"#, r#"(send echo message {:message "one"})"#);
+    let pattern =
+        acme.pattern(r#"(count 2 (event (= type "A")))"#, r#"(send echo message {:message "one"})"#);
     let path = format!("patterns/{pattern}");
     let a = |key: &str| acme.event(json!({"id": key, "type": "A"}));
 
     a("renamed");
-    acme.put(&path, &json!({"name": "renamed", "then": r#"(send echo message {:message "two"})"#})).expect(200);
+    acme.put(&path, &json!({"name": "renamed", "then": r#"(send echo message {:message "two"})"#}))
+        .expect(200);
     a("renamed");
     acme.wait_reactions("renamed", 1);
     assert_eq!(acme.entries("renamed", "send")[0]["params"]["message"], "two");
@@ -109,7 +112,8 @@ fn a_changed_pattern_starts_afresh_and_a_renamed_one_does_not() {
     acme.put(&path, &json!({"when": r#"(count 2 (event (= type "A")))"#})).expect(200);
     a("changed");
     acme.settle("changed");
-    let of_pattern = |key: &str| acme.entries(key, "match").iter().filter(|m| m["pattern"] == pattern.as_str()).count();
+    let of_pattern =
+        |key: &str| acme.entries(key, "match").iter().filter(|m| m["pattern"] == pattern.as_str()).count();
     assert_eq!(of_pattern("changed"), 0);
     a("changed");
     wait_for("the match after a fresh start", || (of_pattern("changed") == 1).then_some(()));
@@ -141,7 +145,10 @@ fn an_idempotency_key_makes_an_event_once() {
     acme.event_once("k2", &json!({"no": "key"})).expect(400);
     let second = acme.event_once("k2", &json!({"id": "c1", "n": 3})).expect(201);
     assert_ne!(second["id"], first["id"], "a refused event does not use its key up");
-    assert_eq!(server.tenant("other").event_once("k1", &json!({"id": "c1"})).expect(201)["event"], json!({"id": "c1"}));
+    assert_eq!(
+        server.tenant("other").event_once("k1", &json!({"id": "c1"})).expect(201)["event"],
+        json!({"id": "c1"})
+    );
 
     let answers: Vec<Value> = std::thread::scope(|scope| {
         let twins: Vec<_> = (0..8)
@@ -185,7 +192,8 @@ fn a_batch_takes_the_good_lines_and_names_the_bad() {
     assert_eq!(acme.entries("c1", "event").len(), 3);
 
     let array = acme.post("events", &json!([{"id": "c2"}, {"id": ["c2"]}, {"id": "c3"}])).expect(200);
-    let failed: Vec<_> = array["results"].as_array().unwrap().iter().map(|r| r["error"].is_string()).collect();
+    let failed: Vec<_> =
+        array["results"].as_array().unwrap().iter().map(|r| r["error"].is_string()).collect();
     assert_eq!(failed, [false, true, false]);
 }
 
@@ -193,7 +201,10 @@ fn a_batch_takes_the_good_lines_and_names_the_bad() {
 fn resources_are_made_read_changed_and_deleted() {
     let server = Server::start();
     let acme = server.tenant("acme");
-    assert_eq!(acme.client.get("/1.0/tenants/acme").expect(200), json!({"id": "acme", "name": "Tenant acme"}));
+    assert_eq!(
+        acme.client.get("/1.0/tenants/acme").expect(200),
+        json!({"id": "acme", "name": "Tenant acme"})
+    );
     assert_eq!(acme.client.get("/tenants/acme/key-attribute/").expect(200), json!({"key": "id"}));
 
     let made = acme.post("templates", &json!({"name": "SMS", "template": "Hi {{name}}"})).expect(201);
@@ -223,7 +234,8 @@ fn resources_are_made_read_changed_and_deleted() {
     let path = format!("patterns/{}", draft["id"].as_str().unwrap());
     acme.put(&path, &json!({"status": true})).expect(400);
     assert_eq!(acme.get(&path).expect(200), draft, "nothing is changed by what is refused");
-    let ids: Vec<_> = acme.get("patterns").expect(200).as_array().unwrap().iter().map(|p| p["id"].clone()).collect();
+    let ids: Vec<_> =
+        acme.get("patterns").expect(200).as_array().unwrap().iter().map(|p| p["id"].clone()).collect();
     assert_eq!(ids, [json!(pattern), draft["id"].clone()], "in order of creation");
 }
 
@@ -275,7 +287,8 @@ fn a_reaction_branches_waits_and_makes_events() {
         }
         done.then_some(())
     });
-    let said: Vec<_> = acme.entries("c1", "send").iter().map(|send| send["params"]["message"].clone()).collect();
+    let said: Vec<_> =
+        acme.entries("c1", "send").iter().map(|send| send["params"]["message"].clone()).collect();
     assert_eq!(said, ["for Ann", "for Ann"]);
     let thanked: Vec<_> =
         acme.entries("c1", "event").into_iter().filter(|e| e["event"]["type"] == "thanked").collect();

@@ -17,7 +17,12 @@ const STEADY: &[(&str, &str)] = &[
 fn story(acme: &Tenant) -> Vec<(String, &'static str)> {
     let steady: Vec<_> = STEADY
         .iter()
-        .map(|(_, when)| (acme.pattern(when, "(seq (send echo message {:message *type*}) (delay 1 seconds) (set x 1))"), *when))
+        .map(|(_, when)| {
+            (
+                acme.pattern(when, "(seq (send echo message {:message *type*}) (delay 1 seconds) (set x 1))"),
+                *when,
+            )
+        })
         .collect();
     let changing = acme.pattern(r#"(count 2 (event (= type "B")))"#, r#"(event {:id *id* :type "made"})"#);
     for customer in ["c1", "c2", "ü/3"] {
@@ -25,7 +30,8 @@ fn story(acme: &Tenant) -> Vec<(String, &'static str)> {
             acme.event(json!({"id": customer, "type": kind, "n": n}));
         }
     }
-    acme.put(&format!("patterns/{changing}"), &json!({"when": r#"(count 3 (event (= type "B")))"#})).expect(200);
+    acme.put(&format!("patterns/{changing}"), &json!({"when": r#"(count 3 (event (= type "B")))"#}))
+        .expect(200);
     acme.event(json!({"id": "c2", "type": "paid"}));
     for _ in 0..3 {
         acme.event(json!({"id": "c1", "type": "B", "n": "1"}));
@@ -59,7 +65,8 @@ fn a_backtest_of_the_exported_stream_gives_the_recorded_matches() {
     // Beside the running server: the store is only read.
     let (code, events, said) = server.cli(&["events", "--tenant", "acme"]);
     assert_eq!(code, Some(0), "{said}");
-    let until: String = said.split(|c: char| !c.is_ascii_digit()).filter(|w| w.len() == 13).next_back().expect("a stamp").into();
+    let until: String =
+        said.split(|c: char| !c.is_ascii_digit()).rfind(|word| word.len() == 13).expect("a stamp").into();
     let lines: Vec<Value> = events.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let made = lines.iter().filter(|line| line["type"] == "made").count();
     assert!(lines.len() > 27 && made > 0, "{} lines, {made} made by reactions", lines.len());

@@ -20,8 +20,16 @@ const GOLD_CHECK: &str = r#"{"customerSegment":"Gold","eventType":"flcheck"}"#;
 const GOLD_CANCELLED: &str = r#"{"customerSegment":"Gold","eventType":"cnclTicket"}"#;
 
 const WHENS: &[When] = &[
-    When { when: r#"(event (= callAction "AbandonedCall"))"#, events: &[r#"{"callAction":"AbandonedCall"}"#, r#"{"calAction":"AbandonedCall"}"#], matches: 1 },
-    When { when: r#"(event (= customerSegment "platinum"))"#, events: &[FAILED_CHECKIN, GOLD_CHECK, CANCELLED], matches: 2 },
+    When {
+        when: r#"(event (= callAction "AbandonedCall"))"#,
+        events: &[r#"{"callAction":"AbandonedCall"}"#, r#"{"calAction":"AbandonedCall"}"#],
+        matches: 1,
+    },
+    When {
+        when: r#"(event (= customerSegment "platinum"))"#,
+        events: &[FAILED_CHECKIN, GOLD_CHECK, CANCELLED],
+        matches: 2,
+    },
     When {
         when: r#"(event (and (= customerSegment "platinum")
                              (= event "flcheck")))"#,
@@ -58,7 +66,11 @@ const WHENS: &[When] = &[
         matches: 1,
     },
     // The guide's own examples, with the parentheses that it forgot or moved.
-    When { when: r#"(within 1 hours (count 2 (event (= CallAction "abandoned"))))"#, events: &[ABANDONED, ANSWERED, ABANDONED], matches: 1 },
+    When {
+        when: r#"(within 1 hours (count 2 (event (= CallAction "abandoned"))))"#,
+        events: &[ABANDONED, ANSWERED, ABANDONED],
+        matches: 1,
+    },
     When {
         when: r#"(all (within 1 hours (count 2 (event (= CallAction "abandoned"))))
                       (fail (count 1 (event (= CallAction "answered")))))"#,
@@ -73,8 +85,16 @@ const WHENS: &[When] = &[
     // The API's description.
     When { when: r#"(when (event (= id "1234")))"#, events: &[r#"{"a":1}"#, r#"{"a":2}"#], matches: 2 },
     When { when: r#"(when (event (= "id" "1234")))"#, events: &[r#"{"a":1}"#], matches: 1 },
-    When { when: r#"(event (= type "curl"))"#, events: &[r#"{"type":"curl"}"#, r#"{"type":"echoo"}"#], matches: 1 },
-    When { when: r#"(event (or (= username "cxengage")))"#, events: &[r#"{"username":"cxengage"}"#], matches: 1 },
+    When {
+        when: r#"(event (= type "curl"))"#,
+        events: &[r#"{"type":"curl"}"#, r#"{"type":"echoo"}"#],
+        matches: 1,
+    },
+    When {
+        when: r#"(event (or (= username "cxengage")))"#,
+        events: &[r#"{"username":"cxengage"}"#],
+        matches: 1,
+    },
     When {
         when: r#"(within 1 minutes (allOf (count 4 (event (and (= customerSegment "Gold")
                                                              (= eventType "flcheck"))))
@@ -200,7 +220,12 @@ const THENS: &[&str] = &[
 const BROKEN: &[(&str, &str, (u64, u64), &str)] = &[
     // never closed: points at where the innermost open one was opened, or at the end
     ("when", "(within 1 hours\n        (count 2 (event (= CallAction \"abandoned\")))", (0, 0), "clos"),
-    ("when", "(all (within 1 hours\n               (count 2 (event (= CallAction \"abandoned\"))))", (0, 0), "clos"),
+    (
+        "when",
+        "(all (within 1 hours\n               (count 2 (event (= CallAction \"abandoned\"))))",
+        (0, 0),
+        "clos",
+    ),
     // closed too early: what follows stands alone
     (
         "when",
@@ -218,7 +243,12 @@ const BROKEN: &[(&str, &str, (u64, u64), &str)] = &[
     // one parenthesis too many
     ("then", "(send twilio call {:to-phone-number *To-PhoneNumber*}))", (1, 55), ""),
     ("then", "(send echo message {:message \"Call abandoned twice , call customer back\"}))", (1, 75), ""),
-    ("when", "(within 1 minutes (allOf (count 4 (event (and (= customerSegment \"Gold\")\n (= eventType \"flcheck\"))))\n (event (and (= customerSegment \"Gold\")\n (= eventType \"cnclTicket\"))))))", (4, 32), ""),
+    (
+        "when",
+        "(within 1 minutes (allOf (count 4 (event (and (= customerSegment \"Gold\")\n (= eventType \"flcheck\"))))\n (event (and (= customerSegment \"Gold\")\n (= eventType \"cnclTicket\"))))))",
+        (4, 32),
+        "",
+    ),
     // sketches
     ("then", "(send <endpoint> <type> {<params>} <options>)", (0, 0), ""),
     ("then", "(seq\n  (send twilio sms {:message msg ...}))", (2, 34), ""),
@@ -278,7 +308,10 @@ fn every_broken_example_is_refused_with_its_place() {
         for detail in &details {
             assert_eq!(detail["field"], *field, "{text}: {detail}");
             assert!(detail["line"].is_u64() && detail["column"].is_u64(), "{text}: {detail}");
-            assert!(detail["message"].as_str().is_some_and(|message| !message.is_empty()), "{text}: {detail}");
+            assert!(
+                detail["message"].as_str().is_some_and(|message| !message.is_empty()),
+                "{text}: {detail}"
+            );
         }
         if *line > 0 {
             let there = details.iter().any(|d| d["line"] == *line && d["column"] == *column);

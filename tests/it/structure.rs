@@ -38,14 +38,17 @@ fn dependencies() -> BTreeMap<String, Vec<String>> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let mut command = Command::new(cargo);
     command.args(["metadata", "--no-deps", "--offline", "--format-version", "1", "--manifest-path"]);
-    let output = command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")).output().expect("cargo runs");
+    let output =
+        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml")).output().expect("cargo runs");
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let packages = metadata["packages"].as_array().expect("packages").iter();
     packages
         .map(|package| {
             let built_from = package["dependencies"].as_array().expect("dependencies").iter();
-            let names = built_from.filter(|d| d["kind"] != "dev").map(|d| d["name"].as_str().unwrap().to_owned());
-            (package["name"].as_str().unwrap().to_owned(), names.collect())
+            let names = built_from
+                .filter(|d| d["kind"] != "dev")
+                .map(|d| d["name"].as_str().expect("a name").to_owned());
+            (package["name"].as_str().expect("a name").to_owned(), names.collect())
         })
         .collect()
 }
@@ -77,7 +80,8 @@ fn a_technology_stays_in_the_rooms_that_are_meant_for_it() {
 /// What the compiler cannot see to: clippy holds domain to it, as long as its list names the calls.
 #[test]
 fn domain_is_denied_clocks_and_draws() {
-    let list = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../domain/clippy.toml")).unwrap();
+    let list =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../domain/clippy.toml")).unwrap();
     for call in ["SystemTime::now", "Instant::now", "std::thread::spawn", "RandomState"] {
         assert!(list.contains(call), "domain/clippy.toml has to disallow {call}");
     }

@@ -75,7 +75,8 @@ impl Answer {
         if self.body.is_empty() {
             return Value::Null;
         }
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{}: {error}: {}", self.asked, self.body))
+        serde_json::from_str(&self.body)
+            .unwrap_or_else(|error| panic!("{}: {error}: {}", self.asked, self.body))
     }
 
     /// The JSON body of an answer that has to have this status.
@@ -154,8 +155,9 @@ impl Client {
     /// Why none came.
     pub fn try_send(&self, request: &Request) -> Result<Answer, ureq::Error> {
         let asked = format!("{} {}", request.method, request.path);
-        let mut built =
-            http::Request::builder().method(request.method.as_str()).uri(format!("{}{}", self.base, request.path));
+        let mut built = http::Request::builder()
+            .method(request.method.as_str())
+            .uri(format!("{}{}", self.base, request.path));
         if let Some(token) = &self.token {
             built = built.header("authorization", format!("Bearer {token}"));
         }

@@ -109,7 +109,13 @@ impl Tenant {
     }
 
     /// Waits until the customer has `count` entries of a kind of which `is` holds; these, oldest first.
-    pub fn wait_entries(&self, key: &str, kind: &str, count: usize, is: impl Fn(&Value) -> bool) -> Vec<Value> {
+    pub fn wait_entries(
+        &self,
+        key: &str,
+        kind: &str,
+        count: usize,
+        is: impl Fn(&Value) -> bool,
+    ) -> Vec<Value> {
         wait_for(&format!("{count} entries of kind {kind} for {key}"), || {
             let found: Vec<_> = self.entries(key, kind).into_iter().filter(&is).collect();
             (found.len() >= count).then_some(found)

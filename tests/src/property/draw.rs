@@ -19,25 +19,30 @@ const PACES: [&[i64]; 4] = [
     &[0, 1, 500, 1_000, 1_500],
 ];
 
-/// A trigger of up to `size` event predicates or so.
-pub fn trigger(dice: &mut Dice) -> Trigger {
-    let predicates = (0..dice.between(2, 4)).map(|_| predicate(dice, 1)).collect();
+/// A trigger and a timeline of the same types of events, most often a few only.
+pub fn case(dice: &mut Dice) -> (Trigger, Vec<Event>) {
+    let types = &TYPES[..*dice.one_of(&[1, 2, 2, 3, 3, 4])];
+    (trigger(dice, types), timeline(dice, types))
+}
+
+/// A trigger of up to seven event predicates or so.
+fn trigger(dice: &mut Dice, types: &[&str]) -> Trigger {
+    let predicates = (0..dice.between(2, 4)).map(|_| predicate(dice, types, 1)).collect();
     let mut draw = Draw { dice, predicates };
     let size = draw.dice.between(1, 7);
     draw.trigger(size)
 }
 
 /// A timeline of up to 14 events.
-pub fn timeline(dice: &mut Dice) -> Vec<Event> {
+fn timeline(dice: &mut Dice, types: &[&str]) -> Vec<Event> {
     let mut time = 0;
-    let kinds = dice.between(2, TYPES.len());
     let pace = *dice.one_of(&PACES);
-    let length = dice.between(1, 14);
+    let length = if dice.chance(25) { dice.between(1, 6) } else { dice.between(7, 14) };
     (0..length)
         .map(|_| {
             time += dice.one_of(pace);
             let mut attributes = Object::new();
-            attributes.set("type", TYPES[dice.between(0, kinds - 1)]);
+            attributes.set("type", *dice.one_of(types));
             match dice.between(0, 9) {
                 0 => {}
                 1 => attributes.set("n", Json::Null),
@@ -49,20 +54,23 @@ pub fn timeline(dice: &mut Dice) -> Vec<Event> {
         .collect()
 }
 
-fn predicate(dice: &mut Dice, depth: usize) -> Predicate {
+fn predicate(dice: &mut Dice, types: &[&str], depth: usize) -> Predicate {
     let compare = |name: &str, op, value| Predicate::Compare(op, Operand::Attribute(name.to_owned()), value);
     let number = |dice: &mut Dice| Operand::Number((dice.between(0, 2) as i64).into());
-    let of_type = |dice: &mut Dice| {
-        compare("type", Comparison::Equal, Operand::Text((*dice.one_of(&TYPES)).to_owned()))
-    };
+    let of_type =
+        |dice: &mut Dice| compare("type", Comparison::Equal, Operand::Text((*dice.one_of(types)).to_owned()));
     let kinds = if depth == 0 { 12 } else { 17 };
     match dice.between(0, kinds) {
         0..=9 => of_type(dice),
         10 => compare("n", Comparison::Equal, number(dice)),
-        11 => compare("n", *dice.one_of(&[Comparison::AtLeast, Comparison::NotEqual, Comparison::Less]), number(dice)),
+        11 => compare(
+            "n",
+            *dice.one_of(&[Comparison::AtLeast, Comparison::NotEqual, Comparison::Less]),
+            number(dice),
+        ),
         12 => Predicate::Exists("n".to_owned()),
-        13 => Predicate::Not(Box::new(predicate(dice, depth - 1))),
-        14 | 15 => Predicate::Or(vec![of_type(dice), predicate(dice, depth - 1)]),
+        13 => Predicate::Not(Box::new(predicate(dice, types, depth - 1))),
+        14 | 15 => Predicate::Or(vec![of_type(dice), predicate(dice, types, depth - 1)]),
         _ => Predicate::And(vec![of_type(dice), compare("n", Comparison::AtLeast, number(dice))]),
     }
 }

@@ -31,7 +31,8 @@ pub fn engine(trigger: &Trigger, timeline: &[Event]) -> Vec<Match> {
     for (index, event) in timeline.iter().enumerate() {
         ticks(&mut state, event.time, &mut found);
         state = restored(state);
-        found.extend(machine.feed(&mut state, position(index), event.time, &event.attributes).map(translated));
+        found
+            .extend(machine.feed(&mut state, position(index), event.time, &event.attributes).map(translated));
     }
     ticks(&mut state, i64::MAX, &mut found);
     found

@@ -34,7 +34,8 @@ pub struct Case {
 impl Case {
     /// A case, valid by the language's own check.
     pub fn draw(dice: &mut Dice) -> Self {
-        let case = Self { trigger: draw::trigger(dice), timeline: draw::timeline(dice) };
+        let (trigger, timeline) = draw::case(dice);
+        let case = Self { trigger, timeline };
         assert!(case.is_valid(), "what is drawn must be valid: {}", problems(&case.trigger));
         case
     }
@@ -49,7 +50,9 @@ fn problems(trigger: &Trigger) -> String {
     let source = trigger.to_string();
     match parse(&source, &Limits::default()) {
         Ok(when) => format!("{source} is read as {}", when.trigger),
-        Err(problems) => problems.iter().map(|problem| problem.render(&source)).collect::<Vec<_>>().join("\n"),
+        Err(problems) => {
+            problems.iter().map(|problem| problem.render(&source)).collect::<Vec<_>>().join("\n")
+        }
     }
 }
 
@@ -129,7 +132,10 @@ impl Coverage {
             ("a nested deadline", self.nested_deadline, 8),
         ] {
             let percent = 100 * count / self.pairs.max(1);
-            assert!(percent >= least, "only {percent} % of the pairs have {what}, at least {least} % should: {self:?}");
+            assert!(
+                percent >= least,
+                "only {percent} % of the pairs have {what}, at least {least} % should: {self:?}"
+            );
         }
     }
 }
@@ -156,7 +162,8 @@ impl Kinds {
             Trigger::Count(_, member) => self.walk(member, true),
             Trigger::Fail(guard) => {
                 self.fail = true;
-                self.composite_fail |= matches!(**guard, Trigger::Seq(_) | Trigger::All(_) | Trigger::Within(..));
+                self.composite_fail |=
+                    matches!(**guard, Trigger::Seq(_) | Trigger::All(_) | Trigger::Within(..));
                 self.walk(guard, true);
             }
             Trigger::Seq(members) | Trigger::All(members) | Trigger::Any(members) => {

@@ -73,7 +73,9 @@ fn simpler(trigger: &Trigger) -> Vec<Trigger> {
             let inner = simpler(member).into_iter().map(|member| Trigger::Within(*span, Box::new(member)));
             [(**member).clone()].into_iter().chain(shorter).chain(inner).collect()
         }
-        Trigger::Fail(guard) => simpler(guard).into_iter().map(|guard| Trigger::Fail(Box::new(guard))).collect(),
+        Trigger::Fail(guard) => {
+            simpler(guard).into_iter().map(|guard| Trigger::Fail(Box::new(guard))).collect()
+        }
     }
 }
 

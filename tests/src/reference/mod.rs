@@ -95,7 +95,9 @@ fn matches_among(trigger: &Trigger, timeline: &[Event], until: i64, witnesses: W
         }
         // … "the match takes the one with the latest i", and of those the greatest witness.
         let ending = completions.into_iter().filter(|completion| completion.end == point);
-        let Some(mut best) = ending.max_by(|a, b| (a.start, &a.witness).cmp(&(b.start, &b.witness))) else { break };
+        let Some(mut best) = ending.max_by(|a, b| (a.start, &a.witness).cmp(&(b.start, &b.witness))) else {
+            break;
+        };
         best.witness.dedup();
         best.witness.reverse();
         found.push(Match { point, witness: best.witness });
@@ -167,7 +169,8 @@ impl History<'_> {
                     let Trigger::Fail(guard) = fail.as_ref() else { unreachable!("just looked") };
                     let guards = [self.completions(guard)];
                     let chains = chains.unwrap_or_default();
-                    return self.unless_by(chains, &guards, |chain| chain.end.time.saturating_add(span.millis()));
+                    return self
+                        .unless_by(chains, &guards, |chain| chain.end.time.saturating_add(span.millis()));
                 }
                 _ => {
                     let each = self.completions(member);
@@ -196,7 +199,12 @@ impl History<'_> {
 
     /// Last fails: "the stretch runs from the end of the member before up to and including a deadline, and the
     /// completion ends at that deadline"; it "never ends before its last member".
-    fn unless_by(&self, chains: Completions, guards: &[Completions], deadline: impl Fn(&Completion) -> i64) -> Completions {
+    fn unless_by(
+        &self,
+        chains: Completions,
+        guards: &[Completions],
+        deadline: impl Fn(&Completion) -> i64,
+    ) -> Completions {
         self.kept(chains.into_iter().filter_map(|chain| {
             let deadline = tick(deadline(&chain));
             let seen = |g: &Completion| chain.end < g.start && g.end <= deadline;
@@ -214,16 +222,24 @@ impl History<'_> {
             .map(|member| self.completions(member))
             .reduce(|a, b| self.joined(&a, &b, |_, _| true))
             .unwrap_or_default();
-        let guards: Vec<_> = fails
-            .into_iter()
-            .map(|fail| if let Trigger::Fail(guard) = fail { self.completions(guard) } else { Completions::new() })
-            .collect();
+        let guards: Vec<_> =
+            fails
+                .into_iter()
+                .map(|fail| {
+                    if let Trigger::Fail(guard) = fail { self.completions(guard) } else { Completions::new() }
+                })
+                .collect();
         let seen = |c: &Completion| guards.iter().flatten().any(|g| c.start <= g.start && g.end <= c.end);
         together.into_iter().filter(|completion| !seen(completion)).collect()
     }
 
     /// Every pair of completions that `may` stand together, as one.
-    fn joined(&self, a: &Completions, b: &Completions, may: impl Fn(&Completion, &Completion) -> bool) -> Completions {
+    fn joined(
+        &self,
+        a: &Completions,
+        b: &Completions,
+        may: impl Fn(&Completion, &Completion) -> bool,
+    ) -> Completions {
         let pairs = a.iter().flat_map(|a| b.iter().map(move |b| (a, b)));
         self.kept(pairs.filter(|(a, b)| may(a, b)).map(|(a, b)| {
             let mut witness = [&a.witness[..], &b.witness[..]].concat();

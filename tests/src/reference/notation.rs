@@ -38,7 +38,8 @@ pub fn trigger(text: &str) -> Trigger {
 
 /// `text` with its abbreviations written out.
 pub fn expanded(text: &str) -> String {
-    const KEYWORDS: &str = " seq all any count within fail when second seconds minute minutes hour hours day days ";
+    const KEYWORDS: &str =
+        " seq all any count within fail when second seconds minute minutes hour hours day days ";
     let mut out = String::new();
     let mut word = String::new();
     for c in text.chars().chain([' ']) {
