@@ -3,6 +3,7 @@
 //! Positions are gap-free and in commit order; stamps never fall along the whole log; an item is all or nothing
 //! and its refusal does not touch the others. `sqlite` is the embedded home.
 
+mod clock;
 mod feed;
 pub mod sqlite;
 
@@ -12,6 +13,7 @@ use domain::time::Stamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+pub use clock::{Clock, SystemClock};
 pub use feed::Feed;
 
 /// What sort of entry a row of the record is. The stored `aggregate_type` of a row is its stream's kind.
@@ -123,7 +125,7 @@ pub struct Write {
     pub customer: Option<CustomerId>,
     /// The partition of the customer, or of the mark.
     pub partition: Option<Partition>,
-    /// The events; may be empty only together with another write.
+    /// The events; without any, the write only says at which version the stream has to be.
     pub events: Vec<NewEvent>,
 }
 
@@ -185,7 +187,8 @@ pub struct Item {
 pub enum Outcome {
     /// Committed and fsynced.
     Appended {
-        /// Position of the item's first row; the others follow without gap.
+        /// Position of the item's first row; the others follow without gap. (An item without events, which only
+        /// stores keys, is answered with the end of the record.)
         first: Position,
         /// Position of its last row.
         last: Position,
@@ -283,6 +286,9 @@ pub enum Error {
     /// It is in use by another server.
     #[error("the data folder is in use by {0}")]
     Locked(String),
+    /// The caller asked for what no record can hold: a fault in this program.
+    #[error("not an entry for the record: {0}")]
+    Malformed(String),
 }
 
 /// The record.
@@ -312,12 +318,27 @@ pub trait Record: Send + Sync + 'static {
     /// The record's clock. Never used for a decision about matching.
     fn now(&self) -> Stamp;
 
-    /// A tenant's configuration position; 0 if it has none.
+    /// A tenant's configuration position; 0 if it has none. That of `""` is the last of all tenants'.
     async fn config_position(&self, tenant: &TenantId) -> Result<Position, Error>;
 
     /// Takes leases over: raises their epochs and returns the fences.
     async fn take_leases(&self, leases: &[String], owner: &str) -> Result<Vec<Fence>, Error>;
 
+    /// The wrapped keys of customers of a tenant, in order; of the tenant itself for `None`.
+    async fn keys(
+        &self,
+        tenant: &TenantId,
+        customers: &[Option<CustomerId>],
+    ) -> Result<Vec<Option<Vec<u8>>>, Error>;
+
     /// The wrapped key of a tenant (`customer` `None`) or customer, if there is one.
-    async fn key(&self, tenant: &TenantId, customer: Option<CustomerId>) -> Result<Option<Vec<u8>>, Error>;
+    async fn key(&self, tenant: &TenantId, customer: Option<CustomerId>) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.keys(tenant, &[customer]).await?.pop().flatten())
+    }
+
+    /// Destroys a customer's key row, and with it all that was sealed under it; whether there was one.
+    async fn erase(&self, tenant: &TenantId, customer: CustomerId) -> Result<bool, Error>;
+
+    /// The event that used this idempotency key (a hash of tenant and key) within the last 24 hours.
+    async fn idempotent(&self, hash: [u8; 32]) -> Result<Option<Position>, Error>;
 }

@@ -1,0 +1,122 @@
+//! The operator's master key: 32 random bytes in a file that only the server's user may read.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+/// The file's name in the data folder.
+pub const MASTER_KEY_FILE: &str = "master.key";
+
+/// Why there is no master key.
+#[derive(Debug, thiserror::Error)]
+pub enum MasterKeyError {
+    /// The file cannot be read or made.
+    #[error("the master key {path}: {source}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Others can read it.
+    #[error("the master key {path} can be read by everyone (mode {mode:o}); chmod 600 it")]
+    Exposed {
+        /// Which file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// It does not hold a key.
+    #[error("the master key {path} does not hold 32 bytes in base64")]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// No random numbers are to be had.
+    #[error("no random numbers for a master key: {0}")]
+    Random(String),
+}
+
+/// Reads the master key from `path`; makes one there if there is none.
+///
+/// # Errors
+/// What is wrong with the file; one that everyone can read is refused.
+pub fn master_key(path: &Path) -> Result<Zeroizing<[u8; 32]>, MasterKeyError> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => read(path, &Zeroizing::new(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => make(path),
+        Err(source) => Err(MasterKeyError::File { path: path.to_owned(), source }),
+    }
+}
+
+fn read(path: &Path, text: &str) -> Result<Zeroizing<[u8; 32]>, MasterKeyError> {
+    private(path)?;
+    let malformed = || MasterKeyError::Malformed { path: path.to_owned() };
+    let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| malformed())?);
+    let mut key = Zeroizing::new([0; 32]);
+    if bytes.len() != key.len() {
+        return Err(malformed());
+    }
+    key.copy_from_slice(&bytes);
+    Ok(key)
+}
+
+/// Refuses a file that everyone can read.
+#[cfg(unix)]
+fn private(path: &Path) -> Result<(), MasterKeyError> {
+    use std::os::unix::fs::PermissionsExt;
+    let file = std::fs::metadata(path);
+    let mode =
+        file.map_err(|source| MasterKeyError::File { path: path.to_owned(), source })?.permissions().mode();
+    match mode & 0o007 {
+        0 => Ok(()),
+        _ => Err(MasterKeyError::Exposed { path: path.to_owned(), mode: mode & 0o777 }),
+    }
+}
+
+#[cfg(not(unix))]
+fn private(_: &Path) -> Result<(), MasterKeyError> {
+    Ok(())
+}
+
+fn make(path: &Path) -> Result<Zeroizing<[u8; 32]>, MasterKeyError> {
+    let mut key = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *key).map_err(|error| MasterKeyError::Random(error.to_string()))?;
+    let text = Zeroizing::new(STANDARD.encode(*key) + "\n");
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(path).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        // What is sealed under a key that a power cut took is lost.
+        file.sync_all()
+    });
+    written.map_err(|source| MasterKeyError::File { path: path.to_owned(), source })?;
+    Ok(key)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_master_key_is_made_once_and_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(MASTER_KEY_FILE);
+        let made = master_key(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(*master_key(&path).unwrap(), *made);
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o604)).unwrap();
+        assert!(matches!(master_key(&path), Err(MasterKeyError::Exposed { mode: 0o604, .. })));
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        std::fs::write(&path, "c2hvcnQ=").unwrap();
+        assert!(matches!(master_key(&path), Err(MasterKeyError::Malformed { .. })));
+    }
+}

@@ -1,0 +1,394 @@
+//! Sealing (design.md §2): keys per tenant and per customer, wrapped under the operator's master key.
+//!
+//! Outside ciphertext a customer is only [`CustomerId`]. A sealed payload names the key that sealed it, so that an
+//! erased customer who comes back under a new key does not make the old payloads look damaged. Read next: `seal`
+//! (the cipher), `master` (the operator's file).
+
+mod cache;
+mod master;
+mod seal;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use domain::ids::{CustomerId, PARTITIONS, Partition, TenantId};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use self::cache::Cache;
+use self::seal::{Secret, bound, hmac, random};
+use crate::record::{Error, Item, NewKey, Outcome, Record, Recorded};
+
+pub use master::{MASTER_KEY_FILE, MasterKeyError, master_key};
+
+/// The first byte of what this release seals and wraps.
+const SHAPE: u8 = 1;
+
+/// How many customers' keys are kept at hand.
+const CUSTOMERS: usize = 200_000;
+
+/// What is sealed is opened and sealed here.
+pub struct Vault {
+    record: Arc<dyn Record>,
+    master: Secret,
+    tenants: Mutex<HashMap<TenantId, Arc<TenantKeys>>>,
+    customers: Mutex<Cache<(u64, CustomerId), Arc<CustomerKey>>>,
+}
+
+/// A customer as the vault knows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Customer {
+    /// HMAC(tenant key, key attribute value).
+    pub id: CustomerId,
+    /// The partition: a hash of tenant and customer.
+    pub partition: Partition,
+}
+
+/// What a row holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// The payload in clear.
+    Clear(Vec<u8>),
+    /// The customer was erased: their key is gone.
+    Erased,
+}
+
+/// What a tenant's key yields: one key for each use.
+pub(crate) struct TenantKeys {
+    tenant: TenantId,
+    /// The tenant's place in the cache of customers' keys.
+    serial: u64,
+    identify: Secret,
+    wrap: Secret,
+}
+
+/// A customer's key.
+pub(crate) struct CustomerKey {
+    secret: Secret,
+    /// Written before all that it seals.
+    id: [u8; 8],
+    wrapped: Vec<u8>,
+    /// Whether its row is known to be in the record. Until it is, it goes along with every item.
+    stored: AtomicBool,
+}
+
+/// The partition of a customer: part of what is stored, so it never changes.
+pub fn partition_of(tenant: &TenantId, customer: CustomerId) -> Partition {
+    let hash = Sha256::digest(bound("partition", &[tenant.as_str().as_bytes(), &customer.0]));
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash[..8]);
+    Partition(u8::try_from(u64::from_le_bytes(first) % u64::from(PARTITIONS)).unwrap_or_default())
+}
+
+impl Vault {
+    /// A vault over a record, with the operator's master key.
+    pub fn new(record: Arc<dyn Record>, master: [u8; 32]) -> Self {
+        Self {
+            record,
+            master: Zeroizing::new(master),
+            tenants: Mutex::default(),
+            customers: Mutex::new(Cache::new(CUSTOMERS)),
+        }
+    }
+
+    /// Makes sure at start that the record was made with this master key; a new record is marked with it.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if it was made with another; the record's.
+    pub async fn check_master_key(&self) -> Result<(), Error> {
+        let nobody = TenantId(String::new());
+        let outcome = match self.record.key(&nobody, None).await? {
+            Some(wrapped) => return self.unwrap_tenant(&nobody, &wrapped).map(drop),
+            None => self.append_key(self.wrap_tenant(&nobody)).await?,
+        };
+        match outcome {
+            Outcome::KeyTaken => Err(Error::Unavailable("another server is marking this record".into())),
+            _ => Ok(()),
+        }
+    }
+
+    async fn append_key(&self, key: NewKey) -> Result<Outcome, Error> {
+        let outcomes = self.record.append(vec![Item { keys: vec![key], ..Item::default() }]).await?;
+        outcomes.into_iter().next().ok_or_else(|| Error::Unavailable("no answer to an append".into()))
+    }
+
+    /// Makes a new tenant's key: the row goes into the item that creates the tenant.
+    ///
+    /// # Errors
+    /// None at present; a home may have its own keys one day.
+    pub async fn new_tenant_key(&self, tenant: &TenantId) -> Result<NewKey, Error> {
+        Ok(self.wrap_tenant(tenant))
+    }
+
+    /// Who a key attribute value is.
+    ///
+    /// # Errors
+    /// The record's; no key for the tenant is [`Error::Damaged`].
+    pub async fn customer(&self, tenant: &TenantId, key: &str) -> Result<Customer, Error> {
+        Ok(self.tenant(tenant).await?.customer(key))
+    }
+
+    /// Seals a payload under a customer's key, making one if there is none: the rows returned must go into the
+    /// item. `event_type` is bound in, so that a payload cannot stand in for another.
+    ///
+    /// # Errors
+    /// The record's.
+    pub async fn seal(
+        &self,
+        tenant: &TenantId,
+        customer: CustomerId,
+        event_type: &str,
+        clear: &[u8],
+    ) -> Result<(Vec<u8>, Option<NewKey>), Error> {
+        let tenant = self.tenant(tenant).await?;
+        let keys = self.customer_keys(&tenant, &[customer], true).await?;
+        let key = keys.get(&customer).ok_or_else(|| Error::Unavailable("no key was made".into()))?;
+        Ok((key.seal(&tenant.tenant, customer, event_type, clear), key.row(&tenant.tenant, customer)))
+    }
+
+    /// What a row holds, in clear.
+    ///
+    /// # Errors
+    /// The record's; a payload that does not open is [`Error::Damaged`].
+    pub async fn open(&self, row: &Recorded) -> Result<Opened, Error> {
+        let mut opened = self.open_all(std::slice::from_ref(row)).await?;
+        opened.pop().ok_or_else(|| Error::Unavailable("a row was not opened".into()))
+    }
+
+    /// What rows hold, in clear, in order; the keys that are not at hand are read together.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_all(&self, rows: &[Recorded]) -> Result<Vec<Opened>, Error> {
+        let mut sealed: HashMap<&TenantId, HashSet<CustomerId>> = HashMap::new();
+        for row in rows {
+            if let Some(customer) = row.customer {
+                sealed.entry(&row.stream.tenant).or_default().insert(customer);
+            }
+        }
+        let mut keys = HashMap::with_capacity(sealed.len());
+        for (tenant, customers) in sealed {
+            let customers: Vec<_> = customers.into_iter().collect();
+            let of_tenant = self.tenant(tenant).await?;
+            keys.insert(tenant, self.customer_keys(&of_tenant, &customers, false).await?);
+        }
+        let open = |row: &Recorded| match row.customer {
+            None => Ok(Opened::Clear(row.payload.clone())),
+            Some(customer) => {
+                open_row(row, keys.get(&row.stream.tenant).and_then(|keys| keys.get(&customer)))
+            }
+        };
+        rows.iter().map(open).collect()
+    }
+
+    /// Says that an item that carried this key row was appended: spares the next seal a look into the record.
+    pub fn stored(&self, row: &NewKey) {
+        let (Some(customer), Some(tenant)) = (row.customer, self.tenants().get(&row.tenant).cloned()) else {
+            return;
+        };
+        if let Some(key) = self.customers().get(&(tenant.serial, customer))
+            && key.wrapped == row.wrapped
+        {
+            key.stored.store(true, Ordering::Release);
+        }
+    }
+
+    /// Erases a customer: destroys their key row and forgets the key. Whether there was one.
+    ///
+    /// # Errors
+    /// The record's.
+    pub async fn erase(&self, tenant: &TenantId, customer: CustomerId) -> Result<bool, Error> {
+        let erased = self.record.erase(tenant, customer).await?;
+        if let Some(keys) = self.tenants().get(tenant).cloned() {
+            self.customers().remove(&(keys.serial, customer));
+        }
+        Ok(erased)
+    }
+
+    /// The keys of a tenant.
+    pub(crate) async fn tenant(&self, tenant: &TenantId) -> Result<Arc<TenantKeys>, Error> {
+        if let Some(keys) = self.tenants().get(tenant) {
+            return Ok(Arc::clone(keys));
+        }
+        let wrapped = self.record.key(tenant, None).await?;
+        let wrapped = wrapped.ok_or_else(|| Error::Damaged(format!("tenant {tenant} has no key")))?;
+        let secret = self.unwrap_tenant(tenant, &wrapped)?;
+        let mut tenants = self.tenants();
+        let serial = tenants.len() as u64;
+        let keys = TenantKeys {
+            tenant: tenant.clone(),
+            serial,
+            identify: hmac(&secret, &[b"customer-id"]),
+            wrap: hmac(&secret, &[b"customer-key"]),
+        };
+        Ok(Arc::clone(tenants.entry(tenant.clone()).or_insert_with(|| Arc::new(keys))))
+    }
+
+    /// The keys of customers. One that is not in the record is left out, or made if `make`: the same for all that
+    /// ask at the same time, and to be stored with what it seals ([`CustomerKey::row`]).
+    pub(crate) async fn customer_keys(
+        &self,
+        tenant: &TenantKeys,
+        customers: &[CustomerId],
+        make: bool,
+    ) -> Result<HashMap<CustomerId, Arc<CustomerKey>>, Error> {
+        let mut found = HashMap::with_capacity(customers.len());
+        let mut unknown = Vec::new();
+        {
+            let mut cache = self.customers();
+            for &customer in customers {
+                match cache.get(&(tenant.serial, customer)) {
+                    Some(key) if key.stored.load(Ordering::Acquire) => drop(found.insert(customer, key)),
+                    _ => unknown.push(Some(customer)),
+                }
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(found);
+        }
+        let rows = self.record.keys(&tenant.tenant, &unknown).await?;
+        for (customer, row) in unknown.into_iter().flatten().zip(rows) {
+            let key = match row {
+                Some(wrapped) => Some(self.loaded(tenant, customer, wrapped)?),
+                None => make.then(|| self.made(tenant, customer)),
+            };
+            found.extend(key.map(|key| (customer, key)));
+        }
+        Ok(found)
+    }
+
+    /// A key whose row was just read: the one at hand if it is that one, else it takes that one's place.
+    fn loaded(
+        &self,
+        tenant: &TenantKeys,
+        customer: CustomerId,
+        wrapped: Vec<u8>,
+    ) -> Result<Arc<CustomerKey>, Error> {
+        let place = (tenant.serial, customer);
+        if let Some(key) = self.customers().get(&place)
+            && key.wrapped == wrapped
+        {
+            key.stored.store(true, Ordering::Release);
+            return Ok(key);
+        }
+        let secret = unwrap(&tenant.wrap, &customer_bound(&tenant.tenant, customer), &wrapped)
+            .ok_or_else(|| Error::Damaged(format!("the key of customer {customer} of {}", tenant.tenant)))?;
+        let key = Arc::new(CustomerKey::new(secret, wrapped, true));
+        self.customers().insert(place, Arc::clone(&key));
+        Ok(key)
+    }
+
+    fn made(&self, tenant: &TenantKeys, customer: CustomerId) -> Arc<CustomerKey> {
+        let place = (tenant.serial, customer);
+        let mut cache = self.customers();
+        if let Some(key) = cache.get(&place) {
+            return key;
+        }
+        let secret = random();
+        let wrapped = wrap(&tenant.wrap, &customer_bound(&tenant.tenant, customer), &secret);
+        let key = Arc::new(CustomerKey::new(secret, wrapped, false));
+        cache.insert(place, Arc::clone(&key));
+        key
+    }
+
+    fn wrap_tenant(&self, tenant: &TenantId) -> NewKey {
+        let wrapped = wrap(&self.master, &tenant_bound(tenant), &random());
+        NewKey { tenant: tenant.clone(), customer: None, wrapped }
+    }
+
+    fn unwrap_tenant(&self, tenant: &TenantId, wrapped: &[u8]) -> Result<Secret, Error> {
+        unwrap(&self.master, &tenant_bound(tenant), wrapped).ok_or_else(|| {
+            Error::Damaged("the master key is not the one that this record was made with".into())
+        })
+    }
+
+    fn tenants(&self) -> MutexGuard<'_, HashMap<TenantId, Arc<TenantKeys>>> {
+        self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn customers(&self) -> MutexGuard<'_, Cache<(u64, CustomerId), Arc<CustomerKey>>> {
+        self.customers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TenantKeys {
+    /// Who a key attribute value is.
+    pub(crate) fn customer(&self, key: &str) -> Customer {
+        let mac = hmac(&self.identify, &[key.as_bytes()]);
+        let mut id = [0; 16];
+        id.copy_from_slice(&mac[..16]);
+        let id = CustomerId(id);
+        Customer { id, partition: partition_of(&self.tenant, id) }
+    }
+}
+
+impl CustomerKey {
+    fn new(secret: Secret, wrapped: Vec<u8>, stored: bool) -> Self {
+        let mut id = [0; 8];
+        id.copy_from_slice(&hmac(&secret, &[b"key-id"])[..8]);
+        Self { secret, id, wrapped, stored: AtomicBool::new(stored) }
+    }
+
+    /// The row that has to go along with what this key seals, if it is not known to be stored.
+    pub(crate) fn row(&self, tenant: &TenantId, customer: CustomerId) -> Option<NewKey> {
+        (!self.stored.load(Ordering::Acquire)).then(|| NewKey {
+            tenant: tenant.clone(),
+            customer: Some(customer),
+            wrapped: self.wrapped.clone(),
+        })
+    }
+
+    /// Shape, key id, nonce, ciphertext.
+    pub(crate) fn seal(
+        &self,
+        tenant: &TenantId,
+        customer: CustomerId,
+        event_type: &str,
+        clear: &[u8],
+    ) -> Vec<u8> {
+        let mut out = Vec::with_capacity(9 + 24 + clear.len() + 16);
+        out.push(SHAPE);
+        out.extend_from_slice(&self.id);
+        seal::seal(&self.secret, &payload_bound(tenant, customer, event_type, &self.id), clear, out)
+    }
+}
+
+fn open_row(row: &Recorded, key: Option<&Arc<CustomerKey>>) -> Result<Opened, Error> {
+    let damaged = || Error::Damaged(format!("position {}: the payload does not open", row.position));
+    let (head, sealed) = row.payload.split_at_checked(9).ok_or_else(damaged)?;
+    let (Some(customer), [SHAPE, id @ ..]) = (row.customer, head) else { return Err(damaged()) };
+    // A key of another id: the customer was erased, and came back under a new key.
+    let Some(key) = key.filter(|key| key.id == id) else { return Ok(Opened::Erased) };
+    let bound = payload_bound(&row.stream.tenant, customer, &row.event_type, &key.id);
+    seal::open(&key.secret, &bound, sealed).map(Opened::Clear).ok_or_else(damaged)
+}
+
+fn payload_bound(tenant: &TenantId, customer: CustomerId, event_type: &str, key: &[u8; 8]) -> Vec<u8> {
+    bound("payload", &[tenant.as_str().as_bytes(), &customer.0, event_type.as_bytes(), key])
+}
+
+fn tenant_bound(tenant: &TenantId) -> Vec<u8> {
+    bound("tenant-key", &[tenant.as_str().as_bytes()])
+}
+
+fn customer_bound(tenant: &TenantId, customer: CustomerId) -> Vec<u8> {
+    bound("customer-key", &[tenant.as_str().as_bytes(), &customer.0])
+}
+
+fn wrap(under: &[u8; 32], bound: &[u8], secret: &Secret) -> Vec<u8> {
+    seal::seal(under, bound, &secret[..], vec![SHAPE])
+}
+
+fn unwrap(under: &[u8; 32], bound: &[u8], wrapped: &[u8]) -> Option<Secret> {
+    let (&SHAPE, sealed) = wrapped.split_first()? else { return None };
+    let clear = Zeroizing::new(seal::open(under, bound, sealed)?);
+    let mut secret = Zeroizing::new([0; 32]);
+    if clear.len() != secret.len() {
+        return None;
+    }
+    secret.copy_from_slice(&clear);
+    Some(secret)
+}

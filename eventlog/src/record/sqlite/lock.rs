@@ -1,0 +1,43 @@
+//! The lock on a data folder: one server at a time writes there.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::path::Path;
+
+use super::unavailable;
+use crate::record::Error;
+
+/// Held for as long as the writer lives; the operating system drops it with the process, however that ends.
+pub(super) struct FolderLock {
+    _file: File,
+}
+
+impl FolderLock {
+    /// Takes the lock, or says who has it.
+    pub(super) fn take(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join("lock");
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(unavailable)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                // The owner may just be about to write its pid: the refusal stands without it.
+                let known = file.read_to_string(&mut pid).is_ok() && !pid.trim().is_empty();
+                return Err(Error::Locked(match known {
+                    true => format!("process {}", pid.trim()),
+                    false => "another process".to_owned(),
+                }));
+            }
+            Err(TryLockError::Error(error)) => return Err(unavailable(error)),
+        }
+        file.set_len(0).map_err(unavailable)?;
+        writeln!(file, "{}", std::process::id()).map_err(unavailable)?;
+        Ok(Self { _file: file })
+    }
+}

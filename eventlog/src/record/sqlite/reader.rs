@@ -1,0 +1,199 @@
+//! Reading `log.db`: a few connections, each used by one query at a time, off the async threads.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::ids::{CustomerId, Position, TenantId};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension};
+use tokio::sync::Semaphore;
+
+use super::codec::{COLUMNS, decode, integer};
+use super::{failed, schema};
+use crate::record::{Error, Recorded, Select, StreamId, StreamKind};
+
+/// How long an idempotency key holds, in milliseconds.
+pub(super) const KEY_HOLDS: i64 = 86_400_000;
+
+/// The read connections.
+pub(super) struct Readers {
+    path: PathBuf,
+    room: Arc<Semaphore>,
+    idle: Arc<Mutex<Vec<Connection>>>,
+}
+
+impl Readers {
+    /// At most `count` connections, opened when they are needed.
+    pub(super) fn new(path: &Path, count: usize) -> Self {
+        Self { path: path.to_owned(), room: Arc::new(Semaphore::new(count.max(1))), idle: Arc::default() }
+    }
+
+    /// Runs a query on a connection of its own, on a blocking thread.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let turn = Arc::clone(&self.room).acquire_owned().await;
+        let turn = turn.map_err(|_| Error::Unavailable("the record has been closed".into()))?;
+        let (path, idle) = (self.path.clone(), Arc::clone(&self.idle));
+        let query = move || {
+            let connection = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let connection = connection.map_or_else(|| schema::open_reader(&path), Ok)?;
+            let answer = query(&connection);
+            idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            drop(turn);
+            answer
+        };
+        tokio::task::spawn_blocking(query)
+            .await
+            .map_err(|error| Error::Unavailable(format!("a query ended early: {error}")))?
+    }
+}
+
+/// Which end of the selected rows a page is taken from.
+#[derive(Clone, Copy)]
+pub(super) enum Page {
+    /// After a position, ascending.
+    After(Position),
+    /// Before a position, descending.
+    Before(Option<Position>),
+}
+
+/// One page of rows.
+pub(super) fn page(
+    connection: &Connection,
+    select: &Select,
+    page: Page,
+    limit: usize,
+) -> Result<Vec<Recorded>, Error> {
+    let Plan { index, filter, place, order, mut values } = plan(select);
+    let (bound, sign, direction) = match page {
+        Page::After(after) => (integer(after.0), '>', "ASC"),
+        Page::Before(before) => (before.map_or(i64::MAX, |before| integer(before.0)), '<', "DESC"),
+    };
+    let (at, most) = (values.len() + 1, values.len() + 2);
+    let sql = format!(
+        "SELECT {COLUMNS} FROM events {index} WHERE {filter} AND {place} {sign} ?{at} \
+         ORDER BY {order} {direction} LIMIT ?{most}"
+    );
+    values.push(Value::Integer(bound));
+    values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
+    let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
+    let mut rows = statement.query(rusqlite::params_from_iter(values)).map_err(failed)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        found.push(decode(row)?);
+    }
+    if let (Select::All, Page::After(after)) = (select, page) {
+        nothing_is_missing(after, &found)?;
+    }
+    Ok(found)
+}
+
+/// Positions are gap-free: where one is missing, the record was tampered with. (Nothing is asked of what comes
+/// before the first row: old ranges may be let go.)
+fn nothing_is_missing(after: Position, rows: &[Recorded]) -> Result<(), Error> {
+    let mut before = after.0;
+    for row in rows {
+        if before != 0 && row.position.0 != before + 1 {
+            return Err(Error::Damaged(format!("position {} is missing", before + 1)));
+        }
+        before = row.position.0;
+    }
+    Ok(())
+}
+
+/// How a selection is found. The index is named so that the plan never changes with the statistics.
+struct Plan {
+    index: &'static str,
+    filter: &'static str,
+    place: &'static str,
+    order: &'static str,
+    values: Vec<Value>,
+}
+
+fn plan(select: &Select) -> Plan {
+    let by = |index, filter, values| Plan { index, filter, place: "position", order: "position", values };
+    let text = |tenant: &TenantId| Value::Text(tenant.0.clone());
+    match select {
+        Select::All => by("NOT INDEXED", "1", vec![]),
+        Select::Configuration(None) => by("INDEXED BY events_configuring", "configures = 1", vec![]),
+        Select::Configuration(Some(tenant)) => {
+            by("INDEXED BY events_configuring_tenant", "tenant = ?1 AND configures = 1", vec![text(tenant)])
+        }
+        Select::Tenant(tenant) => by("INDEXED BY events_tenant", "tenant = ?1", vec![text(tenant)]),
+        Select::CustomerEvents(tenant) => {
+            by("INDEXED BY events_tenant", "tenant = ?1 AND aggregate_type = 'customer'", vec![text(tenant)])
+        }
+        Select::Customer(tenant, customer) => {
+            stream(&StreamId::new(tenant, StreamKind::Customer, customer.to_string()))
+        }
+        Select::Stream(id) => stream(id),
+    }
+}
+
+fn stream(id: &StreamId) -> Plan {
+    // A customer's and a mark's number in the stream is its position: the index finds the page directly.
+    let place =
+        if matches!(id.kind, StreamKind::Customer | StreamKind::Mark) { "sequence" } else { "position" };
+    Plan {
+        index: "INDEXED BY events_stream",
+        filter: "aggregate_type = ?1 AND aggregate_id = ?2",
+        place,
+        order: "sequence",
+        values: vec![Value::Text(id.kind.name().to_owned()), Value::Text(super::codec::aggregate_id(id))],
+    }
+}
+
+/// The rows at these positions.
+pub(super) fn rows_at(connection: &Connection, positions: &[Position]) -> Result<Vec<Recorded>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM events WHERE position = ?1");
+    let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
+    let mut found = Vec::with_capacity(positions.len());
+    for position in positions {
+        let mut rows = statement.query([integer(position.0)]).map_err(failed)?;
+        if let Some(row) = rows.next().map_err(failed)? {
+            found.push(decode(row)?);
+        }
+    }
+    Ok(found)
+}
+
+/// The wrapped keys of customers of a tenant; of the tenant itself for `None`.
+pub(super) fn keys(
+    connection: &Connection,
+    tenant: &TenantId,
+    customers: &[Option<CustomerId>],
+) -> Result<Vec<Option<Vec<u8>>>, Error> {
+    let mut statement = connection
+        .prepare_cached("SELECT wrapped FROM keys WHERE tenant = ?1 AND customer = ?2")
+        .map_err(failed)?;
+    let mut key = |customer: &Option<CustomerId>| {
+        let customer = customer.as_ref().map_or(&[][..], |id| &id.0[..]);
+        statement.query_row((tenant.as_str(), customer), |row| row.get(0)).optional().map_err(failed)
+    };
+    customers.iter().map(&mut key).collect()
+}
+
+/// By which position an idempotency key was used within 24 hours before `now`.
+pub(super) fn used(
+    connection: &Connection,
+    hash: &[u8; 32],
+    now: i64,
+) -> Result<Option<Position>, rusqlite::Error> {
+    let mut statement =
+        connection.prepare_cached("SELECT position, stamp FROM idempotency WHERE day = ?1 AND hash = ?2")?;
+    for day in [day(now), day(now) - 1] {
+        let row: Option<(u64, i64)> =
+            statement.query_row((day, &hash[..]), |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        if let Some((position, stamp)) = row {
+            return Ok((now - stamp <= KEY_HOLDS).then_some(Position(position)));
+        }
+    }
+    Ok(None)
+}
+
+/// The day of a stamp: idempotency rows are kept by it.
+pub(super) fn day(stamp: i64) -> i64 {
+    stamp.div_euclid(KEY_HOLDS)
+}

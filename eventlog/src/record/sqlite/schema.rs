@@ -1,0 +1,120 @@
+//! The tables of `log.db`, their format number, and how a connection is set up.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::failed;
+use crate::record::Error;
+
+/// The format that this release reads and writes; kept in `user_version`.
+pub(super) const FORMAT: u32 = 1;
+
+/// Statement `n` takes format `n` to `n + 1`.
+const MIGRATIONS: [&str; FORMAT as usize] = [FORMAT_1];
+
+/// The columns named as postgres-es has them stand beside our own; `sequence` is the position where the stream is
+/// a customer's or a partition's marks, so that `events_stream` is the customer's timeline too.
+const FORMAT_1: &str = "
+CREATE TABLE events (
+    position INTEGER PRIMARY KEY,
+    stamp INTEGER NOT NULL,
+    tenant TEXT NOT NULL,
+    aggregate_type TEXT NOT NULL,
+    aggregate_id TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    event_type TEXT NOT NULL,
+    event_version TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    metadata TEXT NOT NULL,
+    customer BLOB,
+    partition INTEGER,
+    previous INTEGER,
+    config INTEGER,
+    event_id BLOB,
+    configures INTEGER NOT NULL,
+    checksum INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX events_stream ON events (aggregate_type, aggregate_id, sequence);
+CREATE INDEX events_tenant ON events (tenant);
+CREATE INDEX events_configuring ON events (configures) WHERE configures = 1;
+CREATE INDEX events_configuring_tenant ON events (tenant) WHERE configures = 1;
+
+CREATE TABLE partitions (partition INTEGER PRIMARY KEY, position INTEGER NOT NULL) STRICT;
+CREATE TABLE configurations (tenant TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE leases (lease TEXT PRIMARY KEY, epoch INTEGER NOT NULL, owner TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE idempotency (
+    day INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    position INTEGER NOT NULL,
+    stamp INTEGER NOT NULL,
+    PRIMARY KEY (day, hash)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE keys (
+    tenant TEXT NOT NULL,
+    customer BLOB NOT NULL,
+    wrapped BLOB NOT NULL,
+    PRIMARY KEY (tenant, customer)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Opens the writer's connection: made or migrated, and durable at every commit.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
+    let mut connection = Connection::open(path).map_err(failed)?;
+    connection.busy_timeout(Duration::from_secs(10)).map_err(failed)?;
+    // Before anything is changed, the journal mode included: a newer store is left as it is.
+    let found = format(&connection)?;
+    let mode: String =
+        connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(failed)?;
+    connection
+        .execute_batch(
+            "PRAGMA synchronous = FULL;
+             PRAGMA fullfsync = ON;
+             PRAGMA checkpoint_fullfsync = ON;
+             PRAGMA cache_size = -65536;
+             PRAGMA wal_autocheckpoint = 4000;
+             PRAGMA journal_size_limit = 67108864;
+             PRAGMA temp_store = MEMORY;",
+        )
+        .map_err(failed)?;
+    let synchronous: i64 =
+        connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).map_err(failed)?;
+    if mode != "wal" || synchronous != 2 {
+        return Err(Error::Unavailable(format!(
+            "{} cannot be made durable: journal mode {mode}, synchronous {synchronous}",
+            path.display()
+        )));
+    }
+    migrate(&mut connection, found)?;
+    Ok(connection)
+}
+
+/// Opens a connection that only reads; its format has to be this release's.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.busy_timeout(Duration::from_secs(10)).map_err(failed)?;
+    connection.execute_batch("PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;").map_err(failed)?;
+    match format(&connection)? {
+        FORMAT => Ok(connection),
+        found => Err(Error::Format { found, supported: FORMAT }),
+    }
+}
+
+fn format(connection: &Connection) -> Result<u32, Error> {
+    let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
+    if found > FORMAT {
+        return Err(Error::Format { found, supported: FORMAT });
+    }
+    Ok(found)
+}
+
+fn migrate(connection: &mut Connection, found: u32) -> Result<(), Error> {
+    let transaction = connection.transaction().map_err(failed)?;
+    for (statements, to) in MIGRATIONS.iter().zip(1u32..).skip(found as usize) {
+        transaction.execute_batch(statements).map_err(failed)?;
+        transaction.pragma_update(None, "user_version", to).map_err(failed)?;
+    }
+    transaction.commit().map_err(failed)
+}

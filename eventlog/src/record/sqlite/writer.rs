@@ -1,0 +1,243 @@
+//! The writer: one thread that owns the one writing connection and commits by groups.
+//!
+//! All that waits goes into one transaction, hence one fsync; while that runs the next group gathers. Nothing is
+//! answered before its commit. A commit that fails (disk full, I/O) fails its whole group, leaves nothing of it
+//! behind, and the writer goes on with the next.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use domain::ids::{CustomerId, Position, TenantId};
+use rusqlite::Connection;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+
+use super::group::{self, State};
+use super::lock::FolderLock;
+use super::{Options, failed};
+use crate::record::{Error, Fence, Head, Item, Outcome};
+
+/// What the writer shows to readers in the same process.
+pub(super) type Configurations = RwLock<std::collections::HashMap<TenantId, Position>>;
+
+type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+/// What the writer is asked to do.
+enum Job {
+    Append(Append),
+    TakeLeases {
+        leases: Vec<String>,
+        owner: String,
+        reply: Reply<Vec<Fence>>,
+    },
+    Erase {
+        tenant: TenantId,
+        customer: CustomerId,
+        reply: Reply<bool>,
+    },
+    #[cfg(test)]
+    LimitPages(u32),
+}
+
+struct Append {
+    items: Vec<Item>,
+    bytes: usize,
+    reply: Reply<Vec<Outcome>>,
+    /// Its share of the queue, given back when it is answered.
+    _room: OwnedSemaphorePermit,
+}
+
+/// The way to the writer.
+pub(super) struct Writer {
+    jobs: Option<mpsc::UnboundedSender<Job>>,
+    room: Arc<Semaphore>,
+    kibibytes: u32,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(
+        connection: Connection,
+        lock: FolderLock,
+        state: State,
+        configurations: Arc<Configurations>,
+        options: &Options,
+    ) -> Result<(Self, watch::Receiver<Head>), Error> {
+        let (jobs, queue) = mpsc::unbounded_channel();
+        let (head, watching) = watch::channel(state.head);
+        let worker =
+            Worker { connection, state, configurations, head, options: options.clone(), _lock: lock };
+        let thread = std::thread::Builder::new()
+            .name("record-writer".into())
+            .spawn(move || worker.run(queue))
+            .map_err(super::unavailable)?;
+        let kibibytes = u32::try_from(options.queue_bytes / 1024).unwrap_or(u32::MAX).max(1);
+        let room = Arc::new(Semaphore::new(kibibytes as usize));
+        Ok((Self { jobs: Some(jobs), room, kibibytes, thread: Some(thread) }, watching))
+    }
+
+    /// Queues a batch and waits for its commit. Waits for room in the queue first, which holds back whoever sends
+    /// faster than the disk takes.
+    pub(super) async fn append(&self, items: Vec<Item>) -> Result<Vec<Outcome>, Error> {
+        let bytes = items.iter().map(size).sum::<usize>();
+        let share = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(self.kibibytes);
+        let room = Arc::clone(&self.room).acquire_many_owned(share).await.map_err(|_| closed())?;
+        self.ask(|reply| Job::Append(Append { items, bytes, reply, _room: room })).await
+    }
+
+    pub(super) async fn take_leases(&self, leases: Vec<String>, owner: String) -> Result<Vec<Fence>, Error> {
+        self.ask(|reply| Job::TakeLeases { leases, owner, reply }).await
+    }
+
+    pub(super) async fn erase(&self, tenant: TenantId, customer: CustomerId) -> Result<bool, Error> {
+        self.ask(|reply| Job::Erase { tenant, customer, reply }).await
+    }
+
+    /// Lets the file grow no further than this: how tests fill the disk.
+    #[cfg(test)]
+    pub(super) fn limit_pages(&self, pages: u32) {
+        if let Some(jobs) = &self.jobs {
+            assert!(jobs.send(Job::LimitPages(pages)).is_ok(), "the writer has stopped");
+        }
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.as_ref().and_then(|jobs| jobs.send(job(reply)).ok()).ok_or_else(closed)?;
+        answer.await.map_err(|_| closed())?
+    }
+}
+
+impl Drop for Writer {
+    /// What was queued is still committed; when this returns the folder is free.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the record's writer ended in a panic");
+        }
+    }
+}
+
+struct Worker {
+    connection: Connection,
+    state: State,
+    configurations: Arc<Configurations>,
+    head: watch::Sender<Head>,
+    options: Options,
+    _lock: FolderLock,
+}
+
+impl Worker {
+    fn run(mut self, mut queue: mpsc::UnboundedReceiver<Job>) {
+        let mut waiting = None;
+        while let Some(job) = waiting.take().or_else(|| queue.blocking_recv()) {
+            match job {
+                Job::Append(first) => {
+                    let (group, next) = self.gather(first, &mut queue);
+                    waiting = next;
+                    self.append(group);
+                }
+                // An answer that nobody waits for any more is nobody's loss.
+                Job::TakeLeases { leases, owner, reply } => {
+                    let _ = reply.send(self.take_leases(&leases, &owner).map_err(failed));
+                }
+                Job::Erase { tenant, customer, reply } => {
+                    let _ = reply.send(self.erase(&tenant, customer).map_err(failed));
+                }
+                #[cfg(test)]
+                Job::LimitPages(pages) => {
+                    self.connection.pragma_update(None, "max_page_count", pages).expect("a pragma");
+                }
+            }
+        }
+    }
+
+    /// All appends that wait, up to what a group may hold; and the job at which gathering stopped.
+    fn gather(&self, first: Append, queue: &mut mpsc::UnboundedReceiver<Job>) -> (Vec<Append>, Option<Job>) {
+        let (mut rows, mut bytes) = (first.items.len(), first.bytes);
+        let mut group = vec![first];
+        while rows < self.options.group_rows && bytes < self.options.group_bytes {
+            match queue.try_recv() {
+                Ok(Job::Append(next)) => {
+                    rows += next.items.len();
+                    bytes += next.bytes;
+                    group.push(next);
+                }
+                Ok(other) => return (group, Some(other)),
+                Err(_) => break,
+            }
+        }
+        (group, None)
+    }
+
+    fn append(&mut self, group: Vec<Append>) {
+        let items = group.iter().flat_map(|append| &append.items);
+        let clock = self.options.clock.now();
+        match group::append(&mut self.connection, &self.state, items, clock) {
+            Ok((outcomes, moved)) => {
+                self.state.moved(&moved);
+                if !moved.configurations.is_empty() {
+                    let mut shown = self.configurations.write().unwrap_or_else(PoisonError::into_inner);
+                    shown.extend(moved.configurations);
+                }
+                // Before the answers: whoever has one finds its rows by the head.
+                self.head.send_if_modified(|head| std::mem::replace(head, moved.head) != moved.head);
+                let mut outcomes = outcomes.into_iter();
+                for append in group {
+                    let own = outcomes.by_ref().take(append.items.len()).collect();
+                    let _ = append.reply.send(Ok(own));
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, items = group.len(), "a group could not be committed");
+                for append in group {
+                    let _ = append.reply.send(Err(failed_again(&error)));
+                }
+            }
+        }
+    }
+
+    fn take_leases(&mut self, leases: &[String], owner: &str) -> Result<Vec<Fence>, rusqlite::Error> {
+        let transaction = self.connection.transaction()?;
+        let mut fences = Vec::with_capacity(leases.len());
+        for lease in leases {
+            let epoch: u64 = transaction
+                .prepare_cached(
+                    "INSERT INTO leases VALUES (?1, 1, ?2) ON CONFLICT DO UPDATE \
+                     SET epoch = epoch + 1, owner = excluded.owner RETURNING epoch",
+                )?
+                .query_row((lease, owner), |row| row.get(0))?;
+            fences.push(Fence { lease: lease.clone(), epoch });
+        }
+        transaction.commit()?;
+        self.state.leases.extend(fences.iter().map(|fence| (fence.lease.clone(), fence.epoch)));
+        Ok(fences)
+    }
+
+    fn erase(&mut self, tenant: &TenantId, customer: CustomerId) -> Result<bool, rusqlite::Error> {
+        let mut statement =
+            self.connection.prepare_cached("DELETE FROM keys WHERE tenant = ?1 AND customer = ?2")?;
+        Ok(statement.execute((tenant.as_str(), &customer.0[..]))? > 0)
+    }
+}
+
+/// About what an item takes in memory and in the log.
+fn size(item: &Item) -> usize {
+    let events = item.writes.iter().flat_map(|write| &write.events);
+    256 + events.map(|event| 256 + event.payload.len()).sum::<usize>()
+}
+
+fn closed() -> Error {
+    Error::Unavailable("the record has been closed".into())
+}
+
+/// One failure, told to each of a group.
+fn failed_again(error: &rusqlite::Error) -> Error {
+    match error {
+        rusqlite::Error::SqliteFailure(code, message) => {
+            failed(rusqlite::Error::SqliteFailure(*code, message.clone()))
+        }
+        other => Error::Unavailable(other.to_string()),
+    }
+}
