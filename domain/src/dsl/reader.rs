@@ -65,11 +65,35 @@ const DEEPEST: usize = 256;
 /// Every problem that can be told apart from the others, in the order of their places, but no more than a few: the
 /// rest of a text that is wrong from one end to the other says nothing new.
 pub fn read(source: &str, limits: &Limits) -> Result<Vec<Form>, Vec<Diagnostic>> {
+    match recover(source, limits) {
+        (Some(forms), problems) if problems.is_empty() => Ok(forms),
+        (_, problems) => Err(problems),
+    }
+}
+
+/// As [`read`]; where no more is wrong than parentheses, there are forms all the same (as if what is open were closed
+/// at the end, and a surplus closer were not there), in which more may be found to mend.
+pub(super) fn recover(source: &str, limits: &Limits) -> (Option<Vec<Form>>, Vec<Diagnostic>) {
     if source.len() > limits.source {
         let message = format!("{} bytes of source; at most {} are taken", source.len(), limits.source);
-        return Err(vec![Diagnostic::new(Code::Limit, Span::new(0, 0), message)]);
+        return (None, vec![Diagnostic::new(Code::Limit, Span::new(0, 0), message)]);
     }
-    Reader { source, limits, open: Vec::new(), forms: Vec::new(), count: 0, problems: Vec::new() }.read()
+    let mut reader = Reader {
+        source,
+        limits,
+        open: Vec::new(),
+        forms: Vec::new(),
+        count: 0,
+        problems: Vec::new(),
+        readable: true,
+    };
+    if reader.tokens().is_ok() {
+        reader.end();
+    } else {
+        reader.readable = false;
+    }
+    reader.problems.sort_by_key(|problem| problem.span.start);
+    (reader.readable.then_some(reader.forms), reader.problems)
 }
 
 struct Reader<'a> {
@@ -81,6 +105,8 @@ struct Reader<'a> {
     forms: Vec<Form>,
     count: usize,
     problems: Vec<Diagnostic>,
+    /// Whether no more than parentheses is wrong so far.
+    readable: bool,
 }
 
 struct Open {
@@ -94,17 +120,6 @@ struct Open {
 struct Stop;
 
 impl<'a> Reader<'a> {
-    fn read(mut self) -> Result<Vec<Form>, Vec<Diagnostic>> {
-        if self.tokens().is_ok() {
-            self.nothing_is_open();
-        }
-        if !self.problems.is_empty() {
-            self.problems.sort_by_key(|problem| problem.span.start);
-            return Err(self.problems);
-        }
-        Ok(self.forms)
-    }
-
     fn tokens(&mut self) -> Result<(), Stop> {
         let mut rest = self.source;
         while let Ok((after, token)) = token(rest) {
@@ -126,7 +141,7 @@ impl<'a> Reader<'a> {
                     after
                 }
                 Token::Stray(c) => {
-                    self.problem(stray(c, span))?;
+                    self.unreadable(stray(c, span))?;
                     after
                 }
             };
@@ -142,6 +157,11 @@ impl<'a> Reader<'a> {
     fn problem(&mut self, problem: Diagnostic) -> Result<(), Stop> {
         self.problems.push(problem);
         if self.problems.len() < MOST { Ok(()) } else { Err(Stop) }
+    }
+
+    fn unreadable(&mut self, problem: Diagnostic) -> Result<(), Stop> {
+        self.readable = false;
+        self.problem(problem)
     }
 
     fn refuse(&mut self, code: Code, span: Span, message: String) -> Stop {
@@ -178,21 +198,28 @@ impl<'a> Reader<'a> {
             let message = format!("`{}` closes nothing: nothing is open here", bracket.closer());
             return self.problem(Diagnostic::new(Code::Syntax, span, message));
         };
-        let inside = std::mem::replace(&mut self.forms, open.before);
-        let kind = match open.bracket {
-            Bracket::Round => FormKind::List(inside),
-            Bracket::Curly => FormKind::Map(inside),
-        };
-        self.forms.push(Form { kind, span: Span::new(open.at, span.end) });
-        if open.bracket != bracket {
-            let (expected, found) = (open.bracket.closer(), bracket.closer());
+        let expected = open.bracket;
+        self.close(open, span.end);
+        if expected != bracket {
+            let (expected, found) = (expected.closer(), bracket.closer());
             let message = format!("expected `{expected}`, found `{found}`");
             return self.problem(Diagnostic::new(Code::Syntax, span, message));
         }
         Ok(())
     }
 
-    fn nothing_is_open(&mut self) {
+    /// Makes a form of what was open up to `end`.
+    fn close(&mut self, open: Open, end: usize) {
+        let inside = std::mem::replace(&mut self.forms, open.before);
+        let kind = match open.bracket {
+            Bracket::Round => FormKind::List(inside),
+            Bracket::Curly => FormKind::Map(inside),
+        };
+        self.forms.push(Form { kind, span: Span::new(open.at, end) });
+    }
+
+    /// At the end nothing should be open.
+    fn end(&mut self) {
         let Some(innermost) = self.open.last() else { return };
         let closers: String = self.open.iter().rev().map(|open| open.bracket.closer()).collect();
         let message = match self.open.len() {
@@ -202,6 +229,9 @@ impl<'a> Reader<'a> {
         let span = Span::new(innermost.at, innermost.at + 1);
         let hint = format!("`{closers}` is missing at the end, or further in front");
         self.problems.push(Diagnostic::new(Code::Syntax, span, message).hint(hint));
+        while let Some(open) = self.open.pop() {
+            self.close(open, self.source.len());
+        }
     }
 
     fn word(&mut self, word: &str, span: Span) -> Result<FormKind, Stop> {
@@ -218,7 +248,7 @@ impl<'a> Reader<'a> {
         let word = quoted(word);
         let problem = Diagnostic::new(Code::Syntax, span, format!("{word} is not a number"))
             .hint(format!("numbers are written 5, -5 or 0.5; as a text or a name it takes quotes: {word}"));
-        self.problem(problem)?;
+        self.unreadable(problem)?;
         Ok(FormKind::Number(Number::from(0_u64)))
     }
 
@@ -231,7 +261,7 @@ impl<'a> Reader<'a> {
                 Fragment::Escaped(c) => text.push(c),
                 Fragment::Fault(message) => {
                     let span = Span::new(self.at(rest), self.at(after));
-                    self.problem(Diagnostic::new(Code::Syntax, span, message))?;
+                    self.unreadable(Diagnostic::new(Code::Syntax, span, message))?;
                 }
                 Fragment::End => {
                     self.push(FormKind::Text(text), Span::new(quote.start, self.at(after)))?;

@@ -186,3 +186,85 @@ impl Tests {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::dsl::{Limits, when};
+    use crate::json::{self, Object};
+
+    /// An event that notes what it is asked for.
+    struct Asked(Object, RefCell<Vec<String>>);
+
+    impl Attributes for Asked {
+        fn attribute(&self, name: &str) -> Option<Value<'_>> {
+            self.1.borrow_mut().push(name.to_owned());
+            self.0.attribute(name)
+        }
+    }
+
+    fn predicate(text: &str) -> Predicate {
+        let when = when::parse(&format!("(event {text})"), &Limits::default()).unwrap();
+        when.trigger.predicates()[0].0.clone()
+    }
+
+    fn asked(index: &PredicateIndex<usize>, event: &str) -> (Vec<usize>, Vec<String>) {
+        let event = json::parse(event.as_bytes(), json::Limits::EVENT).unwrap();
+        let event = Asked(event.as_object().unwrap().clone(), RefCell::default());
+        let mut found = Vec::new();
+        index.for_each_match(&event, |at| found.push(*at));
+        (found, event.1.into_inner())
+    }
+
+    #[test]
+    fn predicates_that_an_event_does_not_concern_are_not_asked() {
+        let index: PredicateIndex<usize> = (0..10_000)
+            .map(|n| (predicate(&format!("(and (= type \"t\") (= id \"{n}\") (> size 3))")), n))
+            .collect();
+        assert_eq!(index.attributes().collect::<Vec<_>>(), ["id", "size", "type"]);
+        let (found, asked_for) = asked(&index, r#"{"type":"t","id":"none","size":5}"#);
+        assert!(found.is_empty());
+        assert!(asked_for.len() <= 5, "{asked_for:?}");
+        let (found, asked_for) = asked(&index, r#"{"type":"t","id":77,"size":5}"#);
+        assert_eq!(found, [77]);
+        assert!(asked_for.len() <= 8, "{asked_for:?}");
+    }
+
+    #[test]
+    fn equality_is_that_of_values() {
+        let index: PredicateIndex<usize> = [
+            "(= a 5)",
+            "(= a \"5\")",
+            "(= a 5.0)",
+            "(= a true)",
+            "(= a \"true\")",
+            "(= a 9007199254740993)",
+            "(= a 0)",
+            "(or (= a 5) (= b 1) (= a 5))",
+            "(not (= a 5))",
+            "(or (= a 5) (exists b))",
+        ]
+        .iter()
+        .enumerate()
+        .map(|(n, text)| (predicate(text), n))
+        .collect();
+        for (event, expected) in [
+            (r#"{"a":5}"#, &[0, 1, 2, 7, 9][..]),
+            (r#"{"a":"005"}"#, &[0, 2, 7, 9]),
+            (r#"{"a":"5"}"#, &[0, 1, 2, 7, 9]),
+            (r#"{"a":5e0,"b":1}"#, &[0, 1, 2, 7, 9]),
+            (r#"{"a":true}"#, &[3, 4, 8]),
+            (r#"{"a":"true"}"#, &[3, 4, 8]),
+            (r#"{"a":9007199254740992}"#, &[8]),
+            (r#"{"a":9007199254740992.0}"#, &[5, 8]),
+            (r#"{"a":-0.0}"#, &[6, 8]),
+            (r#"{"a":null,"b":1}"#, &[7, 8, 9]),
+            (r#"{"a":[5]}"#, &[8]),
+            (r#"{}"#, &[8]),
+        ] {
+            assert_eq!(asked(&index, event).0, expected, "{event}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! The `when` language (when.md): what must happen to one customer.
 
 //!
-//! Read next: [`parse`](mod@parse) (forms → triggers), `condition` (predicates and the normal form of comparisons),
+//! Read next: `parse` (forms → triggers), `condition` (predicates and the normal form of comparisons),
 //! `fail` and `bound` (the checks), `predicate` (what it says of an event), [`index`].
 
 mod bound;
@@ -82,9 +82,9 @@ pub struct When {
 /// # Errors
 /// All problems that can be told apart, in the order of their places.
 pub fn parse(source: &str, limits: &Limits) -> Result<When, Vec<Diagnostic>> {
-    let forms = reader::read(source, limits)?;
-    let mut parser = Parser { limits, problems: Vec::new() };
-    let trigger = parser.whole(&forms);
+    let (forms, problems) = reader::recover(source, limits);
+    let mut parser = Parser { limits, problems };
+    let trigger = forms.and_then(|forms| parser.whole(&forms));
     let mut problems = parser.problems;
     problems.sort_by_key(|problem| problem.span.start);
     let (mut warnings, mut errors): (Vec<_>, Vec<_>) =
