@@ -1,0 +1,25 @@
+//! `echo`: answers what it was sent, and tells nobody else. For trying programs out.
+
+use async_trait::async_trait;
+use domain::json::Object;
+
+use super::{Answer, Endpoint, Failure, Request};
+
+/// The endpoint.
+pub struct Echo;
+
+#[async_trait]
+impl Endpoint for Echo {
+    fn name(&self) -> &str {
+        "echo"
+    }
+
+    async fn send(&self, request: &Request) -> Answer {
+        if request.verb != "message" {
+            return Answer::Failed(Failure::for_good(format!("echo has no verb {:?}", request.verb)));
+        }
+        let message = request.params.iter().filter(|(name, _)| *name == "message");
+        let response: Object = message.map(|(name, value)| (name.to_owned(), value.clone())).collect();
+        Answer::Done { response, message_id: None }
+    }
+}

@@ -1,0 +1,88 @@
+//! One attempt of a send, as a task of its own: its time limit, and the answer that comes too late.
+//!
+//! It knows one attempt and nothing of retries. Whatever becomes of the endpoint's future, exactly one
+//! [`Report::Answered`] and one [`Report::Over`] come of it.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::{Instant, timeout};
+
+use crate::endpoint::{Answer, Endpoints, Failure, Request};
+
+/// What an attempt has to say.
+#[derive(Debug)]
+pub(crate) enum Report<T> {
+    /// It has ended, or its time is over: so it goes into the log.
+    Answered { who: T, answer: Answer, took: Duration },
+    /// The answer came after the limit.
+    Late { who: T, answer: Answer, took: Duration },
+    /// Nothing more will come.
+    Over { who: T },
+}
+
+/// Starts an attempt. An answer later than the limit is waited for during `grace`.
+pub(crate) fn start<T: Clone + Send + 'static>(
+    who: T,
+    request: Request,
+    endpoints: Endpoints,
+    grace: Duration,
+    reports: UnboundedSender<Report<T>>,
+) -> tokio::task::AbortHandle {
+    let attempt = Attempt { who, begun: Instant::now(), reports, answered: false };
+    tokio::spawn(attempt.run(request, endpoints, grace)).abort_handle()
+}
+
+struct Attempt<T: Clone> {
+    who: T,
+    begun: Instant,
+    reports: UnboundedSender<Report<T>>,
+    answered: bool,
+}
+
+impl<T: Clone> Attempt<T> {
+    async fn run(mut self, request: Request, endpoints: Endpoints, grace: Duration) {
+        let mut answer = std::pin::pin!(endpoints.send(&request));
+        match timeout(request.limit, &mut answer).await {
+            Ok(answer) => self.answered(answer),
+            Err(_) => {
+                self.answered(timed_out(request.limit));
+                if let Ok(answer) = timeout(grace, answer).await {
+                    let late = Report::Late { who: self.who.clone(), answer, took: self.begun.elapsed() };
+                    self.report(late);
+                }
+            }
+        }
+    }
+
+    fn answered(&mut self, answer: Answer) {
+        self.answered = true;
+        self.report(Report::Answered { who: self.who.clone(), answer, took: self.begun.elapsed() });
+    }
+
+    /// Nobody listens once the runtime has ended: what was begun is then in the log, and taken up from there.
+    fn report(&self, report: Report<T>) {
+        let _ = self.reports.send(report);
+    }
+}
+
+/// A panic in an endpoint must not leave a send without an end.
+impl<T: Clone> Drop for Attempt<T> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.answered(Answer::Failed(Failure {
+                ambiguous: true,
+                ..Failure::passing("the endpoint's adapter broke off")
+            }));
+        }
+        self.report(Report::Over { who: self.who.clone() });
+    }
+}
+
+fn timed_out(limit: Duration) -> Answer {
+    Answer::Failed(Failure {
+        ambiguous: true,
+        timed_out: true,
+        ..Failure::passing(format!("no answer within {} ms", limit.as_millis()))
+    })
+}

@@ -1,0 +1,6 @@
+//! The runtime.
+
+mod attempt;
+mod expects;
+mod lanes;
+mod timers;
