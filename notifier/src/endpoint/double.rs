@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use domain::json::{Json, Object};
+use domain::json::Json;
+use domain::reaction::{Answer, Failure, Success};
 use tokio::sync::{oneshot, watch};
 
-use super::{Answer, Endpoint, Failure, Request};
+use super::{Endpoint, Request};
 
 /// An endpoint that does as it is told, call by call; without orders it does what was asked.
 pub struct Double {
@@ -39,7 +40,7 @@ impl Double {
     /// The next call that has no order yet succeeds with these response values.
     pub fn succeed<V: Into<Json>>(&self, response: impl IntoIterator<Item = (&'static str, V)>) {
         let response = response.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
-        self.order(Order::Answer(Answer::Done { response, message_id: None }));
+        self.order(Order::Answer(Answer::Succeeded(Success { response, ..Success::default() })));
     }
 
     /// The next call fails so.
@@ -84,7 +85,7 @@ impl Endpoint for Double {
         let order = self.script.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         self.calls.send_modify(|calls| calls.push(request.clone()));
         match order {
-            None => Answer::Done { response: Object::new(), message_id: None },
+            None => Answer::Succeeded(Success::default()),
             Some(Order::Answer(answer)) => answer,
             Some(Order::Hang) => std::future::pending().await,
             Some(Order::Wait(answer)) => match answer.await {

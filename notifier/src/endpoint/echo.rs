@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use domain::json::Object;
+use domain::reaction::{Answer, Success};
 
-use super::{Answer, Endpoint, Failure, Request};
+use super::{Endpoint, Request, refused};
 
 /// The endpoint.
 pub struct Echo;
@@ -16,10 +17,10 @@ impl Endpoint for Echo {
 
     async fn send(&self, request: &Request) -> Answer {
         if request.verb != "message" {
-            return Answer::Failed(Failure::for_good(format!("echo has no verb {:?}", request.verb)));
+            return refused(format!("echo has no verb {:?}", request.verb));
         }
         let message = request.params.iter().filter(|(name, _)| *name == "message");
         let response: Object = message.map(|(name, value)| (name.to_owned(), value.clone())).collect();
-        Answer::Done { response, message_id: None }
+        Answer::Succeeded(Success { response, ..Success::default() })
     }
 }

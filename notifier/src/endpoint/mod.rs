@@ -16,6 +16,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::ids::{ReactionId, TenantId};
 use domain::json::Object;
+use domain::reaction::{Answer, Failure};
 
 /// What is asked of an endpoint.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,49 +37,13 @@ pub struct Request {
     pub attempt: u32,
     /// How long the caller waits; an endpoint may give up earlier, and must not count on more.
     pub limit: Duration,
+    /// Whether it may have been done already under the same key: to be asked of the provider, where it can be.
+    pub possibly_sent_twice: bool,
 }
 
-/// How a request ended.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
-    /// It was done.
-    Done {
-        /// The response values, as `$name` shows them.
-        response: Object,
-        /// The provider's id of the message, where it gives one.
-        message_id: Option<String>,
-    },
-    /// It was not, as far as is known.
-    Failed(Failure),
-}
-
-/// Why a request failed, and what that means for the next attempt.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Failure {
-    /// For people; nothing secret, nothing of the customer.
-    pub reason: String,
-    /// The provider's status, where there was one.
-    pub status: Option<u16>,
-    /// No retry can mend it.
-    pub for_good: bool,
-    /// It may have had its effect all the same.
-    pub ambiguous: bool,
-    /// The limit of the attempt was over.
-    pub timed_out: bool,
-    /// Not before this much time, in milliseconds, as the provider asks.
-    pub retry_after: Option<u64>,
-}
-
-impl Failure {
-    /// A failure that a retry may mend and that surely had no effect.
-    pub fn passing(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), ..Self::default() }
-    }
-
-    /// A failure that no retry can mend.
-    pub fn for_good(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), for_good: true, ..Self::default() }
-    }
+/// Why a send failed that no retry can mend; nothing was done.
+pub fn refused(error: impl Into<String>) -> Answer {
+    Answer::Failed(Failure { error: error.into(), ..Failure::default() })
 }
 
 /// A third party.
@@ -87,7 +52,7 @@ pub trait Endpoint: Send + Sync + 'static {
     /// Its name in programs.
     fn name(&self) -> &str;
 
-    /// Does one request. May be dropped at any await when the time is over or the server ends.
+    /// Does one request; the time that it took is filled in by the caller. May be dropped at any await when the time is over or the server ends.
     async fn send(&self, request: &Request) -> Answer;
 }
 
@@ -112,10 +77,7 @@ impl Endpoints {
     pub async fn send(&self, request: &Request) -> Answer {
         match self.0.get(&request.endpoint) {
             Some(endpoint) => endpoint.send(request).await,
-            None => Answer::Failed(Failure::for_good(format!(
-                "integration {} is not set up for this tenant",
-                request.endpoint
-            ))),
+            None => refused(format!("integration {} is not set up for this tenant", request.endpoint)),
         }
     }
 }

@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
+use domain::reaction::{Answer, Failure};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, timeout};
 
-use crate::endpoint::{Answer, Endpoints, Failure, Request};
+use crate::endpoint::{Endpoints, Request};
 
 /// What an attempt has to say.
 #[derive(Debug)]
@@ -48,8 +49,7 @@ impl<T: Clone> Attempt<T> {
             Err(_) => {
                 self.answered(timed_out(request.limit));
                 if let Ok(answer) = timeout(grace, answer).await {
-                    let late = Report::Late { who: self.who.clone(), answer, took: self.begun.elapsed() };
-                    self.report(late);
+                    self.report(Report::Late { who: self.who.clone(), answer: self.timed(answer) });
                 }
             }
         }
@@ -57,7 +57,16 @@ impl<T: Clone> Attempt<T> {
 
     fn answered(&mut self, answer: Answer) {
         self.answered = true;
-        self.report(Report::Answered { who: self.who.clone(), answer, took: self.begun.elapsed() });
+        self.report(Report::Answered { who: self.who.clone(), answer: self.timed(answer) });
+    }
+
+    fn timed(&self, mut answer: Answer) -> Answer {
+        let took = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match &mut answer {
+            Answer::Succeeded(success) => success.took_ms = took,
+            Answer::Failed(failure) => failure.took_ms = took,
+        }
+        answer
     }
 
     /// Nobody listens once the runtime has ended: what was begun is then in the log, and taken up from there.
@@ -71,8 +80,10 @@ impl<T: Clone> Drop for Attempt<T> {
     fn drop(&mut self) {
         if !self.answered {
             self.answered(Answer::Failed(Failure {
+                error: "the endpoint's adapter broke off".to_owned(),
+                retryable: true,
                 ambiguous: true,
-                ..Failure::passing("the endpoint's adapter broke off")
+                ..Failure::default()
             }));
         }
         self.report(Report::Over { who: self.who.clone() });
@@ -81,8 +92,10 @@ impl<T: Clone> Drop for Attempt<T> {
 
 fn timed_out(limit: Duration) -> Answer {
     Answer::Failed(Failure {
+        error: format!("no answer within {} ms", limit.as_millis()),
+        retryable: true,
         ambiguous: true,
         timed_out: true,
-        ..Failure::passing(format!("no answer within {} ms", limit.as_millis()))
+        ..Failure::default()
     })
 }
