@@ -6,4 +6,6 @@
 //! Read next: [`endpoint`], the third parties; [`runtime`], the loop.
 
 pub mod endpoint;
+mod history;
 pub mod runtime;
+mod sources;

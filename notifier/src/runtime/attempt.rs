@@ -15,9 +15,9 @@ use crate::endpoint::{Endpoints, Request};
 #[derive(Debug)]
 pub(crate) enum Report<T> {
     /// It has ended, or its time is over: so it goes into the log.
-    Answered { who: T, answer: Answer, took: Duration },
+    Answered { who: T, answer: Answer },
     /// The answer came after the limit.
-    Late { who: T, answer: Answer, took: Duration },
+    Late { who: T, answer: Answer },
     /// Nothing more will come.
     Over { who: T },
 }

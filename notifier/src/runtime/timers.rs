@@ -66,6 +66,11 @@ impl<T> Timers<T> {
         self.heap.peek().map(|Reverse(entry)| entry.due)
     }
 
+    /// The next that is due, and when.
+    pub(crate) fn peek(&self) -> Option<(Stamp, &T)> {
+        self.heap.peek().map(|Reverse(entry)| (entry.due, &entry.what))
+    }
+
     /// Takes the next that is due at `now`: never early.
     pub(crate) fn pop_due(&mut self, now: Stamp) -> Option<T> {
         self.next_due().filter(|due| *due <= now)?;

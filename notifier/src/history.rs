@@ -1,0 +1,219 @@
+//! A reaction's stream, read back and folded: what it has come to, and whether the interpreter still decides alike.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use domain::ids::Position;
+use domain::reaction::{
+    Effect, Event, Input, InputKind, Match, Outcome, Pinned, State, StepId, Unreadable, step,
+};
+use eventlog::crypto::{Opened, Vault};
+use eventlog::record::{self, Record, Recorded, Select, StreamId};
+
+use crate::sources::{self, Sources};
+
+/// What a reaction's stream comes to.
+pub(crate) struct History {
+    pub(crate) matched: Match,
+    /// What it runs, if it has started.
+    pub(crate) pinned: Option<Arc<Pinned>>,
+    pub(crate) state: State,
+    /// How many entries it has.
+    pub(crate) version: u64,
+    /// Where what is still outstanding was recorded.
+    pub(crate) begun: HashMap<StepId, Position>,
+    /// The events that met its expects.
+    pub(crate) met: Vec<Position>,
+    /// It was broken off from outside the interpreter.
+    pub(crate) broken_off: Option<Outcome>,
+    /// Where the interpreter now decides otherwise than it did; the record stands.
+    pub(crate) differences: Vec<Difference>,
+}
+
+/// A step that comes out otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    /// The position of the input.
+    pub input: Position,
+    /// What the record has.
+    pub recorded: Vec<Effect>,
+    /// What the interpreter decides now.
+    pub decided: Vec<Effect>,
+}
+
+/// Why a stream cannot be folded.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// There is no such stream.
+    #[error("there is no such reaction")]
+    Missing,
+    /// The customer was erased, and with them what the reaction did.
+    #[error("the customer was erased")]
+    Erased,
+    /// An entry is not what this program can read.
+    #[error("the entry at {position}: {source}")]
+    Unreadable {
+        /// Where.
+        position: Position,
+        /// Why.
+        source: Unreadable,
+    },
+    /// The stream does not begin with a match.
+    #[error("the stream does not begin with a match")]
+    Headless,
+    /// What it runs cannot be had.
+    #[error(transparent)]
+    Source(#[from] sources::Error),
+    /// The record's.
+    #[error(transparent)]
+    Record(#[from] record::Error),
+}
+
+/// Entries are read so many at a time.
+const PAGE: usize = 256;
+
+impl History {
+    /// Folds a reaction's stream.
+    pub(crate) async fn read(
+        record: &Arc<dyn Record>,
+        vault: &Vault,
+        sources: &mut Sources,
+        stream: &StreamId,
+    ) -> Result<Self, Error> {
+        let mut fold: Option<Fold> = None;
+        let mut after = Position(0);
+        loop {
+            let rows = record.read_after(Select::Stream(stream.clone()), after, PAGE).await?;
+            let Some(last) = rows.last() else { break };
+            after = last.position;
+            for row in rows {
+                let event = open(vault, &row).await?;
+                match (&mut fold, event) {
+                    (None, Event::Matched(matched)) => fold = Some(Fold::new(matched, row.version)),
+                    (Some(fold), event) => fold.entry(sources, stream, &row, event).await?,
+                    (None, _) => return Err(Error::Headless),
+                }
+            }
+        }
+        Ok(fold.ok_or(Error::Missing)?.end())
+    }
+}
+
+async fn open(vault: &Vault, row: &Recorded) -> Result<Event, Error> {
+    let clear = match vault.open(row).await? {
+        Opened::Clear(clear) => clear,
+        Opened::Erased => return Err(Error::Erased),
+    };
+    Event::from_json(&row.event_type, row.event_version, &clear)
+        .map_err(|source| Error::Unreadable { position: row.position, source })
+}
+
+struct Fold {
+    history: History,
+    /// The input whose effects come next, what was decided of it, and what is recorded so far.
+    current: Option<Difference>,
+}
+
+impl Fold {
+    fn new(matched: Match, version: u64) -> Self {
+        let history = History {
+            matched,
+            pinned: None,
+            state: State::default(),
+            version,
+            begun: HashMap::new(),
+            met: Vec::new(),
+            broken_off: None,
+            differences: Vec::new(),
+        };
+        Self { history, current: None }
+    }
+
+    async fn entry(
+        &mut self,
+        sources: &mut Sources,
+        stream: &StreamId,
+        row: &Recorded,
+        event: Event,
+    ) -> Result<(), Error> {
+        self.history.version = row.version;
+        match event {
+            Event::Matched(_) => return Err(Error::Headless),
+            Event::Input(input) => self.input(sources, stream, row.position, input).await?,
+            Event::Effect(effect) => self.effect(row.position, effect),
+        }
+        Ok(())
+    }
+
+    async fn input(
+        &mut self,
+        sources: &mut Sources,
+        stream: &StreamId,
+        position: Position,
+        input: Input,
+    ) -> Result<(), Error> {
+        self.compare();
+        match &input.kind {
+            InputKind::Started(started) => {
+                let pinned = sources.pinned(&stream.tenant, started.program, &started.templates).await?;
+                self.history.pinned = Some(pinned);
+            }
+            InputKind::ExpectMet { position, .. } => self.history.met.push(*position),
+            _ => {}
+        }
+        let pinned = self.history.pinned.as_ref().ok_or(Error::Headless)?;
+        let decided = step(pinned, &mut self.history.state, &input);
+        self.current = Some(Difference { input: position, recorded: Vec::new(), decided });
+        Ok(())
+    }
+
+    fn effect(&mut self, position: Position, effect: Effect) {
+        if let Some(id) = step_of(&effect) {
+            self.history.begun.insert(id, position);
+        }
+        match &mut self.current {
+            Some(current) => current.recorded.push(effect),
+            // The shell breaks a reaction off that could not even start: no input stands before that.
+            None => {
+                if let Effect::Finished(outcome) = effect {
+                    self.history.broken_off = Some(outcome);
+                }
+            }
+        }
+    }
+
+    fn compare(&mut self) {
+        let Some(current) = self.current.take() else { return };
+        match current.recorded.last() {
+            _ if current.recorded == current.decided => {}
+            // One that was broken off in mid-flight has its end after what was decided.
+            Some(Effect::Finished(outcome)) if broken_off(&current) => {
+                self.history.broken_off = Some(outcome.clone());
+            }
+            _ => self.history.differences.push(current),
+        }
+    }
+
+    fn end(mut self) -> History {
+        self.compare();
+        let History { state, begun, .. } = &mut self.history;
+        begun.retain(|id, _| state.is_open(*id));
+        self.history
+    }
+}
+
+fn broken_off(current: &Difference) -> bool {
+    let decided = &current.decided;
+    current.recorded.len() == decided.len() + 1 && current.recorded.starts_with(decided)
+}
+
+/// The number of what an effect begins, if it begins something.
+pub(crate) fn step_of(effect: &Effect) -> Option<StepId> {
+    match effect {
+        Effect::Send(request) => Some(request.id),
+        Effect::SetTimer(timer) => Some(timer.id),
+        Effect::OpenExpect(expectation) => Some(expectation.id),
+        Effect::AppendEvent(append) => Some(append.id),
+        Effect::SetVariable(_) | Effect::Note(_) | Effect::Finished(_) => None,
+    }
+}

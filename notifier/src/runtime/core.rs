@@ -1,0 +1,227 @@
+//! The loop: gather what has come in, write it, carry it out, keep the place.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::time::Duration;
+
+use domain::ids::{PARTITIONS, Position, ReactionId, TenantId};
+use domain::reaction::{InputKind, StepId};
+use domain::time::Stamp;
+use eventlog::record::{Fence, Head};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::attempt::Report;
+use super::expects::Expects;
+use super::follow::Rows;
+use super::lanes::Lanes;
+use super::perform::{Job, Ready, Wake};
+use super::slot::{Letter, Owner, Slot, What};
+use super::timers::Timers;
+use super::{Cancelled, Error, Order, Tools};
+use crate::sources::Sources;
+
+/// A step of a reaction.
+pub(super) type Who = (ReactionId, StepId);
+
+/// The name under which the notifier keeps its place.
+pub(super) const NAME: &str = "notifier";
+
+/// All that the loop owns.
+pub(super) struct Core {
+    pub(super) tools: Tools,
+    /// The right to write for each partition, in order.
+    pub(super) fences: Vec<Fence>,
+    pub(super) sources: Sources,
+    pub(super) open: HashMap<ReactionId, Slot>,
+    /// Reactions for which something has come in, each once.
+    pub(super) ready: VecDeque<ReactionId>,
+    pub(super) timers: Timers<(ReactionId, Wake)>,
+    pub(super) deadlines: Timers<Who>,
+    pub(super) expects: Expects<Who>,
+    pub(super) lanes: Lanes<(TenantId, String), Job>,
+    pub(super) attempts: HashMap<Who, tokio::task::AbortHandle>,
+    pub(super) reports: mpsc::UnboundedSender<Report<Job>>,
+    pub(super) prepared: mpsc::UnboundedSender<Ready>,
+    /// The last row that was read, and all that came of it is in the log after a flush.
+    pub(super) seen: Head,
+    /// Where reading began: what came of the rows up to there is in the log.
+    pub(super) began: Position,
+    /// What to change in the table of open reactions.
+    pub(super) changes: HashMap<ReactionId, Option<Owner>>,
+    /// Cancels of reactions whose match has not been read yet.
+    pub(super) early: HashMap<ReactionId, Vec<Order>>,
+    /// No new work is begun.
+    pub(super) draining: bool,
+    reports_in: mpsc::UnboundedReceiver<Report<Job>>,
+    prepared_in: mpsc::UnboundedReceiver<Ready>,
+    kept: Position,
+}
+
+impl Core {
+    /// Takes the partitions over and reads back what is open.
+    pub(super) async fn start(tools: Tools) -> Result<Self, Error> {
+        let leases: Vec<String> = (0..PARTITIONS).map(|n| format!("{NAME}/{n}")).collect();
+        let fences = tools.record.take_leases(&leases, NAME).await?;
+        let (reports, reports_in) = mpsc::unbounded_channel();
+        let (prepared, prepared_in) = mpsc::unbounded_channel();
+        let options = tools.options;
+        let mut core = Self {
+            sources: Sources::new(tools.record.clone(), options.limits),
+            tools,
+            fences,
+            open: HashMap::new(),
+            ready: VecDeque::new(),
+            timers: Timers::new(),
+            deadlines: Timers::new(),
+            expects: Expects::new(options.unindexed_expects),
+            lanes: Lanes::new(options.lane, options.sends),
+            attempts: HashMap::new(),
+            reports,
+            prepared,
+            seen: Head::default(),
+            began: Position(0),
+            changes: HashMap::new(),
+            early: HashMap::new(),
+            draining: false,
+            reports_in,
+            prepared_in,
+            kept: Position(0),
+        };
+        core.recover().await?;
+        Ok(core)
+    }
+
+    /// Runs until `shutdown`.
+    pub(super) async fn run(
+        mut self,
+        mut orders: mpsc::Receiver<Order>,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), Error> {
+        let mut shutdown = std::pin::pin!(shutdown);
+        let mut rows = Rows::after(&self.tools, self.began);
+        let mut keep_at = Instant::now() + self.tools.options.checkpoint;
+        loop {
+            self.flush().await?;
+            self.dispatch();
+            if Instant::now() >= keep_at {
+                self.keep().await?;
+                keep_at = Instant::now() + self.tools.options.checkpoint;
+            }
+            let nap = self.nap(keep_at);
+            tokio::select! {
+                () = &mut shutdown => break,
+                Some(rows) = rows.next() => self.rows(rows?).await?,
+                Some(report) = self.reports_in.recv() => self.report(report),
+                Some(ready) = self.prepared_in.recv() => self.event_ready(ready),
+                Some(order) = orders.recv() => self.cancel(order).await?,
+                () = tokio::time::sleep(nap) => {}
+            }
+            self.gather().await?;
+        }
+        self.drain().await
+    }
+
+    /// Takes what else has come in by now, so that it is written in one batch.
+    async fn gather(&mut self) -> Result<(), Error> {
+        for _ in 0..self.tools.options.batch {
+            let Ok(report) = self.reports_in.try_recv() else { break };
+            self.report(report);
+        }
+        for _ in 0..self.tools.options.batch {
+            let Ok(ready) = self.prepared_in.try_recv() else { break };
+            self.event_ready(ready);
+        }
+        if self.draining {
+            return Ok(());
+        }
+        self.wake();
+        self.mark_if_due().await
+    }
+
+    /// How long there is nothing to do but to wait.
+    fn nap(&self, keep_at: Instant) -> Duration {
+        let now = self.tools.record.now();
+        // What is due already is on its way: a deadline that has passed is let go by the row that says so.
+        let wait = |due: Stamp| u64::try_from(due.0 - now.0).ok().map(Duration::from_millis);
+        let timer = self.timers.next_due().and_then(wait);
+        let deadline = self.deadlines.next_due().and_then(|due| wait(due.after(1)));
+        let keep = keep_at.saturating_duration_since(Instant::now());
+        let due = timer.into_iter().chain(deadline).chain([keep]).min().unwrap_or(keep);
+        // The clock is looked at now and then: it may run otherwise than the timer wheel.
+        let idle = self.timers.next_due().is_none() && self.deadlines.next_due().is_none();
+        if idle { due } else { due.min(self.tools.options.tick) }.max(Duration::from_millis(1))
+    }
+
+    /// Puts something into a reaction's inbox.
+    pub(super) fn post(&mut self, reaction: ReactionId, letter: Letter) {
+        let Some(slot) = self.open.get_mut(&reaction) else { return };
+        if slot.inbox.is_empty() {
+            self.ready.push_back(reaction);
+        }
+        slot.inbox.push_back(letter);
+    }
+
+    /// Cancels a reaction, also one that has not been read yet.
+    async fn cancel(&mut self, order: Order) -> Result<(), Error> {
+        if self.open.get(&order.reaction).is_some_and(|slot| !slot.is_over()) {
+            self.post_cancel(order);
+            return Ok(());
+        }
+        match self.outcome_in_log(&order.tenant, order.reaction).await? {
+            Some(outcome) => drop(order.reply.send(outcome)),
+            None => self.early.entry(order.reaction).or_default().push(order),
+        }
+        Ok(())
+    }
+
+    /// Cancels a reaction that is open.
+    pub(super) fn post_cancel(&mut self, order: Order) {
+        if self.open.get(&order.reaction).is_none_or(|slot| slot.owner.tenant != order.tenant) {
+            let _ = order.reply.send(Cancelled::Missing);
+            return;
+        }
+        let what = What::Input(InputKind::Cancelled { by: order.by });
+        self.post(order.reaction, Letter { what, cause: None, reply: Some(order.reply) });
+    }
+
+    /// Keeps the place, and the table of open reactions with it.
+    async fn keep(&mut self) -> Result<(), Error> {
+        if self.seen.position == self.kept && self.changes.is_empty() {
+            return Ok(());
+        }
+        let row = |(id, owner): (ReactionId, Option<Owner>)| {
+            (id.0.to_vec(), owner.and_then(|owner| serde_json::to_vec(&owner).ok()))
+        };
+        let changes: Vec<_> = std::mem::take(&mut self.changes).into_iter().map(row).collect();
+        self.tools.checkpoints.commit(NAME, self.seen.position, changes).await?;
+        self.kept = self.seen.position;
+        Ok(())
+    }
+
+    /// Waits a while for the sends under way, records how they ended, and keeps the place.
+    async fn drain(mut self) -> Result<(), Error> {
+        self.draining = true;
+        self.flush().await?;
+        let until = Instant::now() + self.tools.options.drain;
+        while self.lanes.running() > 0 {
+            tokio::select! {
+                Some(report) = self.reports_in.recv() => self.report(report),
+                () = tokio::time::sleep_until(until) => break,
+            }
+            self.gather().await?;
+            self.flush().await?;
+        }
+        self.keep().await?;
+        self.attempts.values().for_each(tokio::task::AbortHandle::abort);
+        Ok(())
+    }
+
+    /// What is still to be heard of a reaction that is over.
+    pub(super) fn let_go_if_over(&mut self, reaction: ReactionId) {
+        let Some(slot) = self.open.get(&reaction) else { return };
+        if slot.is_over() && slot.inbox.is_empty() && slot.flights.is_empty() && slot.preparing.is_empty() {
+            self.open.remove(&reaction);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The rows of the record, in order: matches start reactions, customers' events meet expects, and time passes.
+//!
+//! A deadline has passed when a row stamped later is read: stamps never fall along the log, so no event that would
+//! still count can come after that row. If nothing later is there when a deadline is due, a mark is appended.
+
+use std::time::Duration;
+
+use domain::customer_event::CustomerEvent;
+use domain::ids::{Position, TenantId};
+use domain::reaction::{Effect, InputKind, Match, StepId};
+use domain::time::Stamp;
+use eventlog::crypto::Opened;
+use eventlog::record::{
+    self, Expect, Feed, Head, Item, NewEvent, Outcome, Recorded, Select, StreamId, StreamKind, Write,
+};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tracing::{error, warn};
+
+use super::core::Core;
+use super::slot::Letter;
+use super::{Error, Tools};
+
+/// Events are looked through again so many at a time.
+const PAGE: usize = 1_000;
+
+/// The rows of the record as they come, read a batch ahead.
+pub(super) struct Rows {
+    batches: mpsc::Receiver<Result<Vec<Recorded>, record::Error>>,
+    reader: JoinHandle<()>,
+}
+
+impl Rows {
+    /// The rows after a position.
+    pub(super) fn after(tools: &Tools, position: Position) -> Self {
+        let (batches, rows) = mpsc::channel(1);
+        let mut feed = Feed::new(tools.record.clone(), Select::All, position);
+        let limit = tools.options.batch;
+        let reader = tokio::spawn(async move {
+            loop {
+                let rows = feed.next(limit).await;
+                if let Err(record::Error::Unavailable(reason)) = &rows {
+                    warn!(%reason, "the record cannot be read just now");
+                    tokio::time::sleep(AWAY).await;
+                } else if batches.send(rows).await.is_err() {
+                    break;
+                }
+            }
+        });
+        Self { batches: rows, reader }
+    }
+
+    /// The next batch.
+    pub(super) async fn next(&mut self) -> Option<Result<Vec<Recorded>, record::Error>> {
+        self.batches.recv().await
+    }
+}
+
+impl Drop for Rows {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+/// While the record is away it is tried so often.
+const AWAY: Duration = Duration::from_secs(1);
+
+impl Core {
+    /// Takes rows of the record in.
+    pub(super) async fn rows(&mut self, rows: Vec<Recorded>) -> Result<(), Error> {
+        let mut matches = Vec::new();
+        for row in rows {
+            self.pass(row.stamp);
+            let end = Head { position: row.position, stamp: row.stamp };
+            match row.stream.kind {
+                StreamKind::Reaction if row.event_type == Match::TYPE => matches.push(row),
+                StreamKind::Customer => self.offer(&row).await?,
+                StreamKind::Template => self.sources.template_changed(&row.stream.tenant),
+                _ => {}
+            }
+            self.seen = end;
+        }
+        self.begin(matches).await
+    }
+
+    /// Time has passed up to this stamp: what had to come before has not.
+    fn pass(&mut self, stamp: Stamp) {
+        while let Some((deadline, _)) = self.deadlines.peek()
+            && deadline < stamp
+        {
+            let Some((reaction, expect)) = self.deadlines.pop_due(deadline) else { break };
+            if self.close_expect(reaction, expect) {
+                let cause = self.open.get(&reaction).and_then(|slot| slot.begun.get(&expect).copied());
+                self.post(reaction, Letter::input(InputKind::ExpectMissed { expect }, cause));
+            }
+        }
+    }
+
+    /// Holds a customer's event against the open expects of its tenant.
+    async fn offer(&mut self, row: &Recorded) -> Result<(), Error> {
+        if !self.expects.any(&row.stream.tenant) {
+            return Ok(());
+        }
+        let Some(event) = self.tools.customer_event(row).await? else { return Ok(()) };
+        let event = event.effective();
+        for (reaction, expect) in self.expects.candidates(&row.stream.tenant, &event) {
+            if !self.is_met_by(reaction, expect, row.position, row.stamp, &event) {
+                continue;
+            }
+            self.close_expect(reaction, expect);
+            let kind = InputKind::ExpectMet { expect, position: row.position, event: event.clone() };
+            self.post(reaction, Letter::input(kind, Some(row.position)));
+        }
+        Ok(())
+    }
+
+    fn is_met_by(
+        &self,
+        reaction: domain::ids::ReactionId,
+        expect: StepId,
+        position: Position,
+        stamp: Stamp,
+        event: &domain::json::Object,
+    ) -> bool {
+        let Some(slot) = self.open.get(&reaction) else { return false };
+        let Some(Effect::OpenExpect(expectation)) = slot.state.open(expect) else { return false };
+        slot.begun.get(&expect).is_some_and(|begun| *begun < position)
+            && expectation.deadline.is_none_or(|deadline| stamp <= deadline)
+            && expectation.condition.holds(event)
+    }
+
+    /// Looks the events of a tenant through again, from a position to where the reader is, for expects that were
+    /// put into the index behind it.
+    pub(super) async fn look_again(&mut self, tenant: &TenantId, from: Position) -> Result<(), Error> {
+        let mut after = from.max(self.began);
+        while after < self.seen.position {
+            let select = Select::CustomerEvents(tenant.clone());
+            let rows = self.tools.record.read_after(select, after, PAGE).await?;
+            let Some(last) = rows.last().map(|row| row.position) else { break };
+            let end = self.seen.position;
+            for row in rows.iter().filter(|row| row.position <= end) {
+                self.offer(row).await?;
+            }
+            after = last;
+        }
+        Ok(())
+    }
+
+    /// Appends a mark, if a deadline is due and nothing later is in the record.
+    pub(super) async fn mark_if_due(&mut self) -> Result<(), Error> {
+        while let Some((deadline, (reaction, expect))) = self.deadlines.peek() {
+            if deadline >= self.tools.record.now() {
+                return Ok(());
+            }
+            let slot = self.open.get(reaction).filter(|slot| slot.expects.contains_key(expect));
+            let Some(owner) = slot.map(|slot| slot.owner.clone()) else {
+                self.deadlines.pop_due(deadline);
+                continue;
+            };
+            if self.tools.record.head().borrow().stamp > deadline {
+                return Ok(());
+            }
+            let partition = owner.partition;
+            let write = Write {
+                stream: StreamId::new(&owner.tenant, StreamKind::Mark, partition.0.to_string()),
+                expect: Expect::Any,
+                customer: None,
+                partition: Some(partition),
+                events: vec![mark()],
+            };
+            let item = Item {
+                writes: vec![write],
+                fence: self.fences.get(usize::from(partition.0)).cloned(),
+                config: Some(self.tools.record.config_position(&owner.tenant).await?),
+                ..Item::default()
+            };
+            match self.tools.append(vec![item]).await?.pop() {
+                Some(Outcome::Fenced) => return Err(Error::Fenced(partition.0)),
+                // The configuration has moved in between: once more.
+                Some(Outcome::Stale(_)) => {}
+                _ => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn mark() -> NewEvent {
+    NewEvent {
+        event_type: "mark",
+        event_version: 1,
+        payload: b"{}".to_vec(),
+        event_id: None,
+        configures: false,
+    }
+}
+
+impl Tools {
+    /// The customer event in a row; nothing if its customer was erased, or it cannot be read.
+    pub(super) async fn customer_event(
+        &self,
+        row: &Recorded,
+    ) -> Result<Option<CustomerEvent>, record::Error> {
+        let clear = match self.vault.open(row).await {
+            Ok(Opened::Clear(clear)) => clear,
+            Ok(Opened::Erased) => return Ok(None),
+            Err(record::Error::Damaged(reason)) => {
+                error!(position = row.position.0, %reason, "a customer event cannot be read");
+                return Ok(None);
+            }
+            Err(other) => return Err(other),
+        };
+        let event = serde_json::from_slice(&clear);
+        Ok(event.inspect_err(|e| error!(position = row.position.0, error = %e, "not a customer event")).ok())
+    }
+}
