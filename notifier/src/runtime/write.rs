@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::ids::{Position, ReactionId};
 use domain::reaction::{Effect, Event, Input, InputKind, Outcome as Ending, State, step};
 use domain::time::Stamp;
-use eventlog::record::{self, Expect, Fence, Item, Metadata, NewEvent, Outcome, Write};
+use eventlog::record::{self, Expect, Fence, Item, Metadata, NewEvent, NewKey, Outcome, Write};
 use tracing::{error, warn};
 
 use super::core::Core;
@@ -193,12 +193,13 @@ impl Tools {
             Event::Effect(effect) => Some(effect),
             _ => None,
         });
-        let rows = sealed.len() as u64;
+        let rows = sealed.events.len() as u64;
         let (mut item, what) = match own {
             Some((append, event, item)) => (*item, What::Append { append, event, item: Box::default() }),
             None => (Item::default(), What::Input(kind)),
         };
-        item.writes.push(slot.write(sealed, true));
+        item.writes.push(slot.write(sealed.events, true));
+        item.keys.extend(sealed.keys);
         item.fence = fence.cloned();
         item.metadata = Metadata { cause, by, request: None };
         let letter = Letter { what, cause, reply };
@@ -220,13 +221,14 @@ impl Tools {
         let effect = Effect::Finished(Ending::Failed { reason: reason.clone() });
         let events = [Event::Effect(effect)];
         // Of one who was erased nothing is left to seal with, and nothing of theirs is said.
-        let (sealed, customer) = match self.seal(slot, &events).await? {
+        let (sealed, has_key) = match self.seal(slot, &events).await? {
             Some(sealed) => (sealed, true),
-            None => (clear(&events)?, false),
+            None => (Sealed { events: clear(&events)?, keys: Vec::new() }, false),
         };
         let item = Item {
-            writes: vec![slot.write(sealed, customer)],
+            writes: vec![slot.write(sealed.events, has_key)],
             fence: fence.cloned(),
+            keys: sealed.keys,
             metadata: Metadata { cause, ..Metadata::default() },
             ..Item::default()
         };
@@ -235,14 +237,21 @@ impl Tools {
     }
 
     /// Seals events under the customer's key; `None` if the customer was erased.
-    async fn seal(&self, slot: &Slot, events: &[Event]) -> Result<Option<Vec<NewEvent>>, Error> {
-        let mut sealed = clear(events)?;
-        for event in &mut sealed {
-            let owner = &slot.owner;
-            let (payload, new_key) =
+    async fn seal(&self, slot: &Slot, events: &[Event]) -> Result<Option<Sealed>, Error> {
+        let owner = &slot.owner;
+        let mut sealed = Sealed { events: clear(events)?, keys: Vec::new() };
+        for event in &mut sealed.events {
+            let (payload, key) =
                 self.vault.seal(&owner.tenant, owner.customer, event.event_type, &event.payload).await?;
-            if new_key.is_some() {
-                return Ok(None);
+            // The match is sealed under the customer's key: one that is not in the record is new, and of somebody
+            // who was erased.
+            if let Some(key) = key
+                && sealed.keys.is_empty()
+            {
+                if self.record.key(&owner.tenant, Some(owner.customer)).await?.is_none() {
+                    return Ok(None);
+                }
+                sealed.keys.push(key);
             }
             event.payload = payload;
         }
@@ -267,6 +276,12 @@ impl Tools {
             }
         }
     }
+}
+
+/// Events as they are stored, and the key row that they need, if the vault is not sure that it is there.
+struct Sealed {
+    events: Vec<NewEvent>,
+    keys: Vec<NewKey>,
 }
 
 /// Why a reaction ends whose customer is no more.
