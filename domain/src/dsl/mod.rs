@@ -4,10 +4,10 @@
 //! [`Diagnostic`]s that say what was found, what was expected and where, and how to mend it.
 //! Read next: [`reader`], then [`when`] and [`then`].
 
-mod amount;
 pub mod diagnostic;
 pub mod reader;
 pub mod then;
+mod token;
 pub mod when;
 
 pub use diagnostic::{Code, Diagnostic, Place, Span};

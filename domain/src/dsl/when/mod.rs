@@ -4,6 +4,7 @@
 //! Read next: `parse` (forms → triggers), `condition` (predicates and the normal form of comparisons),
 //! `fail` and `bound` (the checks), `predicate` (what it says of an event), [`index`].
 
+mod amount;
 mod bound;
 mod condition;
 mod fail;

@@ -5,8 +5,7 @@
 //! [`condition`](super::condition)'s.
 
 use super::fail::{self, Seat};
-use super::{Trigger, bound};
-use crate::dsl::amount;
+use super::{Trigger, amount, bound};
 use crate::dsl::diagnostic::{nearest, quoted};
 use crate::dsl::reader::{Form, FormKind};
 use crate::dsl::{Code, Diagnostic, Limits, Span};

@@ -1,9 +1,9 @@
 //! The canonical form: lower case, plural units, one space between words (when.md §1). It re-reads as the same tree.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use super::{Operand, Predicate, Trigger};
-use crate::dsl::reader::is_symbol;
+use crate::dsl::token::{is_symbol, quote};
 
 impl fmt::Display for Trigger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,7 +37,7 @@ impl fmt::Display for Operand {
         match self {
             Self::Attribute(name) if is_symbol(name) => f.write_str(name),
             // A name that is no symbol was written as a string, in first place before a literal.
-            Self::Attribute(text) | Self::Text(text) => string(f, text),
+            Self::Attribute(text) | Self::Text(text) => quote(f, text),
             Self::Number(number) => write!(f, "{number}"),
             Self::Bool(value) => write!(f, "{value}"),
         }
@@ -48,19 +48,4 @@ fn list(f: &mut fmt::Formatter<'_>, head: &str, parts: &[impl fmt::Display]) -> 
     write!(f, "({head}")?;
     parts.iter().try_for_each(|part| write!(f, " {part}"))?;
     f.write_str(")")
-}
-
-fn string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    f.write_char('"')?;
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => write!(f, "\\{c}")?,
-            '\n' => f.write_str("\\n")?,
-            '\t' => f.write_str("\\t")?,
-            '\r' => f.write_str("\\r")?,
-            c if c.is_control() => write!(f, "\\u{:04x}", u32::from(c))?,
-            c => f.write_char(c)?,
-        }
-    }
-    f.write_char('"')
 }

@@ -1,10 +1,10 @@
-//! Whole numbers and spans of time, as both languages write them (when.md §1, §4).
+//! Whole numbers and spans of time (when.md §1, §4).
 //!
 //! A number that is out of bounds is refused with the bound; a unit is read without regard to case.
 
-use super::diagnostic::{nearest, quoted};
-use super::reader::{Form, FormKind};
-use super::{Code, Diagnostic, Limits};
+use crate::dsl::diagnostic::{nearest, quoted};
+use crate::dsl::reader::{Form, FormKind};
+use crate::dsl::{Code, Diagnostic, Limits};
 use crate::time::{self, Unit};
 
 /// The units as they may be written.
