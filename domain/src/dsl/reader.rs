@@ -1,6 +1,6 @@
 //! Text → forms: what both languages share (when.md §1, then.md §1).
 //!
-//! The text comes as flat [tokens](super::token); nesting is a stack of our own, so depth costs no call stack, and
+//! The text comes as flat tokens (`token.rs`); nesting is a stack of our own, so depth costs no call stack, and
 //! [`Limits`] are held before anything is built. It knows parentheses, braces, strings, numbers and words; what a
 //! word means is the languages' business.
 

@@ -1,7 +1,7 @@
 //! Forms → triggers: one function per form; what they have in common comes first.
 //!
 //! A part that is wrong is reported and left out, and its neighbours are read all the same, so that one look shows
-//! all there is to mend. Where a `fail` may stand is [`fail`](super::fail)'s business, predicates are
+//! all there is to mend. Where a `fail` may stand is [`fail`]'s business, predicates are
 //! [`condition`](super::condition)'s.
 
 use super::fail::{self, Seat};
