@@ -9,3 +9,5 @@ pub mod checkpoint;
 pub mod crypto;
 pub mod customer_stream;
 pub mod record;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

@@ -1,5 +1,6 @@
 //! Every way in goes through here: REST, NATS publishers, listeners, and a reaction's `event`.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use domain::customer_event::{CustomerEvent, Origin, Refusal};
@@ -7,8 +8,13 @@ use domain::ids::{Position, TenantId};
 use domain::json::Json;
 use domain::time::Stamp;
 
-use crate::crypto::Vault;
-use crate::record::{Error, Item, Metadata, Record};
+use super::configuration::Configurations;
+use super::prepare::{idempotency, prepare};
+use crate::crypto::{Opened, Vault};
+use crate::record::{Error, Item, Metadata, Outcome, Record, Recorded};
+
+/// How often events are prepared again when their tenant's configuration changes at the same time.
+const ATTEMPTS: usize = 32;
 
 /// An event that asks to come in; already read as JSON within the event limits.
 #[derive(Clone, Debug)]
@@ -39,11 +45,14 @@ pub struct Accepted {
 }
 
 /// Why an event was not accepted.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Refused {
     /// The event's own fault.
     #[error(transparent)]
     Event(#[from] Refusal),
+    /// The event that used this idempotency key first was erased with its customer: its answer is gone.
+    #[error("the event that used this idempotency key was erased")]
+    Erased,
     /// The record's.
     #[error(transparent)]
     Record(#[from] Error),
@@ -60,29 +69,175 @@ pub struct Prepared {
 
 /// The door.
 pub struct Door {
-    _record: Arc<dyn Record>,
-    _vault: Arc<Vault>,
+    pub(super) record: Arc<dyn Record>,
+    pub(super) vault: Arc<Vault>,
+    pub(super) configurations: Configurations,
 }
 
 impl Door {
     /// A door to a record.
     pub fn new(record: Arc<dyn Record>, vault: Arc<Vault>) -> Self {
-        Self { _record: record, _vault: vault }
+        Self { record, vault, configurations: Configurations::default() }
     }
 
     /// Accepts a batch; each event's answer, in order. A bad one does not hold back the others.
     pub async fn accept(&self, incoming: Vec<Incoming>) -> Vec<Result<Accepted, Refused>> {
-        let _ = incoming;
-        todo!("eventlog")
+        let mut batch = Batch::new(&incoming);
+        for _ in 0..ATTEMPTS {
+            let open = std::mem::take(&mut batch.open);
+            if open.is_empty() {
+                break;
+            }
+            self.attempt(&mut batch, open).await;
+        }
+        for n in std::mem::take(&mut batch.open) {
+            let unsettled = Error::Unavailable("the tenant's configuration keeps changing".into());
+            batch.answers.insert(n, Err(unsettled.into()));
+        }
+        self.duplicates(&mut batch).await;
+        batch.answers.into_values().collect()
     }
 
-    /// Validates, augments and seals an event without appending it. An [`Outcome::Stale`](crate::record::Outcome)
-    /// or `KeyTaken` of the append means: prepare again.
+    /// Validates, augments and seals an event without appending it. An [`Outcome::Stale`] or
+    /// [`Outcome::KeyTaken`] of the append means: prepare again.
     ///
     /// # Errors
     /// Why it cannot be accepted.
     pub async fn prepare(&self, incoming: &Incoming) -> Result<Prepared, Refused> {
-        let _ = incoming;
-        todo!("eventlog")
+        let mut prepared = prepare(self, &[incoming]).await;
+        prepared.pop().unwrap_or_else(|| Err(Error::Unavailable("an event was not prepared".into()).into()))
+    }
+
+    /// Prepares the open events and appends them in one batch.
+    async fn attempt(&self, batch: &mut Batch<'_>, open: Vec<usize>) {
+        let incoming: Vec<&Incoming> = open.iter().filter_map(|n| batch.incoming.get(*n)).collect();
+        let mut items = Vec::with_capacity(open.len());
+        let mut sent = Vec::with_capacity(open.len());
+        for (n, prepared) in open.into_iter().zip(prepare(self, &incoming).await) {
+            match prepared {
+                Ok(Prepared { item, event }) => {
+                    sent.push((n, event, item.keys.first().cloned()));
+                    items.push(item);
+                }
+                Err(refused) => drop(batch.answers.insert(n, Err(refused))),
+            }
+        }
+        match self.record.append(items).await {
+            Ok(outcomes) => {
+                for ((n, event, key), outcome) in sent.into_iter().zip(outcomes) {
+                    if let (Outcome::Appended { .. }, Some(key)) = (&outcome, key) {
+                        self.vault.stored(&key);
+                    }
+                    batch.settle(n, event, outcome);
+                }
+            }
+            Err(error) => {
+                batch.answers.extend(sent.into_iter().map(|(n, ..)| (n, Err(error.clone().into()))));
+            }
+        }
+    }
+
+    /// Answers those whose idempotency key was used before with the event that used it.
+    async fn duplicates(&self, batch: &mut Batch<'_>) {
+        if let Err(error) = self.refused_duplicates(batch).await {
+            tracing::warn!(%error, "refused events could not be held against earlier idempotency keys");
+        }
+        let duplicates = std::mem::take(&mut batch.duplicates);
+        if duplicates.is_empty() {
+            return;
+        }
+        match self.stored(&duplicates).await {
+            Ok(stored) => {
+                for (n, position) in duplicates {
+                    let answer = stored.get(&position).cloned().unwrap_or(Err(Refused::Erased));
+                    batch.answers.insert(n, answer);
+                }
+            }
+            Err(error) => {
+                let refused = |(n, _)| (n, Err(error.clone().into()));
+                batch.answers.extend(duplicates.into_iter().map(refused));
+            }
+        }
+    }
+
+    /// A key that was used gets the first answer again whatever the body is now, a bad one too: those that were
+    /// refused are held against the keys in the record.
+    async fn refused_duplicates(&self, batch: &mut Batch<'_>) -> Result<(), Error> {
+        let refused: Vec<(usize, [u8; 32])> = batch.refused_with_key().collect();
+        if refused.is_empty() {
+            return Ok(());
+        }
+        // What came before is on its way through the writer: once this returns, it is in the record.
+        self.record.append(vec![Item::default()]).await?;
+        for (n, hash) in refused {
+            if let Some(position) = self.record.idempotent(hash).await?
+                && !batch.accepted_later(n, position)
+            {
+                batch.duplicates.push((n, position));
+            }
+        }
+        Ok(())
+    }
+
+    /// The answers that were given to the events at these positions.
+    async fn stored(
+        &self,
+        duplicates: &[(usize, Position)],
+    ) -> Result<HashMap<Position, Result<Accepted, Refused>>, Error> {
+        let positions: BTreeSet<Position> = duplicates.iter().map(|(_, position)| *position).collect();
+        let rows = self.record.read_at(&positions.into_iter().collect::<Vec<_>>()).await?;
+        let opened = self.vault.open_all(&rows).await?;
+        rows.iter().zip(opened).map(|(row, opened)| Ok((row.position, first_answer(row, &opened)?))).collect()
+    }
+}
+
+/// The answer that the event of a row was given.
+fn first_answer(row: &Recorded, opened: &Opened) -> Result<Result<Accepted, Refused>, Error> {
+    let Opened::Clear(clear) = opened else { return Ok(Err(Refused::Erased)) };
+    let event = serde_json::from_slice(clear)
+        .map_err(|error| Error::Damaged(format!("position {}: {error}", row.position)))?;
+    Ok(Ok(Accepted { event, position: row.position, stamp: row.stamp, duplicate: true }))
+}
+
+/// A batch on its way in.
+struct Batch<'a> {
+    incoming: &'a [Incoming],
+    /// Those that have no answer yet and are not duplicates, in order.
+    open: Vec<usize>,
+    /// Those whose key was used by the event at that position.
+    duplicates: Vec<(usize, Position)>,
+    answers: BTreeMap<usize, Result<Accepted, Refused>>,
+}
+
+impl<'a> Batch<'a> {
+    fn new(incoming: &'a [Incoming]) -> Self {
+        let open = (0..incoming.len()).collect();
+        Self { incoming, open, duplicates: Vec::new(), answers: BTreeMap::new() }
+    }
+
+    fn settle(&mut self, n: usize, event: CustomerEvent, outcome: Outcome) {
+        let answer = match outcome {
+            Outcome::Appended { first, stamp, .. } => {
+                Ok(Accepted { event, position: first, stamp, duplicate: false })
+            }
+            Outcome::Duplicate(position) => return self.duplicates.push((n, position)),
+            // Prepared on what is no longer so: again.
+            Outcome::Stale(_) | Outcome::KeyTaken => return self.open.push(n),
+            Outcome::Conflict(_) | Outcome::Fenced => {
+                Err(Error::Unavailable(format!("an event was answered {outcome:?}")).into())
+            }
+        };
+        self.answers.insert(n, answer);
+    }
+
+    fn refused_with_key(&self) -> impl Iterator<Item = (usize, [u8; 32])> {
+        let refused = self.answers.iter().filter(|(_, answer)| matches!(answer, Err(Refused::Event(_))));
+        refused.filter_map(|(n, _)| Some((*n, idempotency(self.incoming.get(*n)?)?)))
+    }
+
+    /// Whether the event at this position is a later one of this very batch: then it was not first.
+    fn accepted_later(&self, n: usize, position: Position) -> bool {
+        let mut later = self.answers.range(n..).filter_map(|(_, answer)| answer.as_ref().ok());
+        later.any(|accepted| accepted.position == position)
     }
 }

@@ -267,7 +267,7 @@ pub struct Head {
 }
 
 /// What can go wrong with the record itself.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// It cannot be reached or written just now (disk full, database away): try again.
     #[error("the record is not available: {0}")]

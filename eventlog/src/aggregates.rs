@@ -1,1 +1,0 @@
-//! cqrs-es over the record's port, for the administrative aggregates.
