@@ -64,29 +64,27 @@ impl<R: Read> Blocks<R> {
 
     /// The next block.
     pub fn next(&mut self) -> Result<Option<Block>, Error> {
-        loop {
-            if self.passing && !self.pass()? {
-                return Ok(None);
-            }
-            while !self.ended && self.rest.len() < BLOCK {
-                self.fill()?;
-            }
-            if self.rest.is_empty() {
-                return Ok(None);
-            }
-            let whole = match memchr::memrchr(b'\n', &self.rest) {
-                Some(end) => end + 1,
-                None if self.ended => self.rest.len(),
-                None => 0,
-            };
-            if whole > 0 {
-                return Ok(Some(self.take(whole)));
-            }
-            // A block without a line's end: what is left of it is passed over.
-            self.passing = true;
-            self.read.lines += 1;
-            return Ok(Some(Block::TooLong(self.read.lines)));
+        if self.passing && !self.pass()? {
+            return Ok(None);
         }
+        while !self.ended && self.rest.len() < BLOCK {
+            self.fill()?;
+        }
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let whole = match memchr::memrchr(b'\n', &self.rest) {
+            Some(end) => end + 1,
+            None if self.ended => self.rest.len(),
+            None => 0,
+        };
+        if whole > 0 {
+            return Ok(Some(self.take(whole)));
+        }
+        // A block without a line's end: what is left of it is passed over.
+        self.passing = true;
+        self.read.lines += 1;
+        Ok(Some(Block::TooLong(self.read.lines)))
     }
 
     fn take(&mut self, whole: usize) -> Block {

@@ -15,6 +15,7 @@ mod shard;
 mod tests;
 
 use std::io::{Read, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::dsl::when::Trigger;
@@ -119,7 +120,7 @@ fn run_holding(
     // Places in the set are ranks of ids, so that the output's order needs no ids.
     let mut patterns: Vec<_> = options.patterns.iter().collect();
     patterns.sort_by(|a, b| a.0.cmp(&b.0));
-    let set = PatternSet::new(patterns.iter().map(|(_, trigger)| Machine::new(trigger)).collect());
+    let set = PatternSet::new(patterns.iter().map(|(_, trigger)| Arc::new(Machine::new(trigger))).collect());
     let job = Job { set: &set, options, held: held / options.jobs.max(1) };
     let blocks = Blocks::new(input);
     let (tally, mut shards) =

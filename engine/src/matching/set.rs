@@ -1,6 +1,7 @@
 //! The patterns that an event concerns, without asking each pattern.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use domain::dsl::when::Predicate;
 use domain::dsl::when::index::PredicateIndex;
@@ -11,7 +12,7 @@ use super::{Machine, Met};
 /// Machines that see the same events.
 #[derive(Debug, Default)]
 pub struct PatternSet {
-    machines: Vec<Machine>,
+    machines: Vec<Arc<Machine>>,
     /// The distinct predicates of all of them, each with the machines that have it and its number there.
     index: PredicateIndex<Vec<(u32, u16)>>,
 }
@@ -21,7 +22,7 @@ pub type Touched = Vec<(u32, Met)>;
 
 impl PatternSet {
     /// A set of these machines.
-    pub fn new(machines: Vec<Machine>) -> Self {
+    pub fn new(machines: Vec<Arc<Machine>>) -> Self {
         let mut predicates: Vec<(Predicate, Vec<(u32, u16)>)> = Vec::new();
         let mut numbers: HashMap<String, usize> = HashMap::new();
         for (place, machine) in (0..).zip(&machines) {
@@ -36,14 +37,9 @@ impl PatternSet {
         Self { machines, index: predicates.into_iter().collect() }
     }
 
-    /// The machines, in the order given.
-    pub fn machines(&self) -> &[Machine] {
-        &self.machines
-    }
-
     /// The machine at a place.
     pub fn machine(&self, place: u32) -> Option<&Machine> {
-        self.machines.get(place as usize)
+        self.machines.get(place as usize).map(Arc::as_ref)
     }
 
     /// Finds out whom an event concerns. Machines that are not told of it would not have changed.
