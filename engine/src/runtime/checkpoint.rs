@@ -5,7 +5,7 @@
 
 use domain::ids::{CustomerId, PatternId, TenantId};
 
-use super::matcher::Matcher;
+use super::matcher::{Active, Matcher};
 use super::partition::{Partition, Slot};
 
 /// Raised with every change of the form; another one is refused, and the states are made anew from the record.
@@ -17,14 +17,14 @@ const FORMAT: u8 = 1;
 pub(super) struct Unusable;
 
 /// A partition's row.
-pub(super) fn encode(partition: &Partition, matcher: &[Option<super::matcher::Active>]) -> Vec<u8> {
+pub(super) fn encode(partition: &Partition, active: &[Option<Active>]) -> Vec<u8> {
     let mut slots: Vec<Slot> = partition.states().map(|(slot, ..)| slot).collect();
     slots.sort_unstable();
     slots.dedup();
     let mut bytes = vec![FORMAT];
     number(&mut bytes, slots.len());
     for slot in &slots {
-        let active = matcher.get(*slot as usize).and_then(Option::as_ref);
+        let active = active.get(*slot as usize).and_then(Option::as_ref);
         // A state without a pattern cannot be: retiring one forgets its states.
         let Some(active) = active else { continue };
         chunk(&mut bytes, active.tenant.as_str().as_bytes());

@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use domain::configuration::{Change, Configuration, Consequence};
-use domain::ids::{CustomerId, PARTITIONS, Partition as PartitionId, PatternId, Position, ReactionId, TenantId};
+use domain::ids::{
+    CustomerId, PARTITIONS, Partition as PartitionId, PatternId, Position, ReactionId, TenantId,
+};
 use domain::json::Object;
 use domain::reaction::Match;
 use domain::time::Stamp;
@@ -89,7 +91,9 @@ impl Matcher {
         match entry.configuration.apply(position, change) {
             Consequence::None => {}
             Consequence::Program(pattern) => {
-                if let Some(Some(active)) = entry.slots.get(&pattern).and_then(|s| self.slots.get_mut(*s as usize)) {
+                if let Some(Some(active)) =
+                    entry.slots.get(&pattern).and_then(|s| self.slots.get_mut(*s as usize))
+                {
                     active.program = position;
                 }
             }
@@ -171,6 +175,10 @@ impl Matcher {
         (0..).map(PartitionId).zip(&self.partitions).filter_map(|(id, p)| Some((id, p.deadline()?)))
     }
 
+    pub(super) fn partitions(&self) -> impl Iterator<Item = (PartitionId, &Partition)> {
+        (0..).map(PartitionId).zip(&self.partitions)
+    }
+
     pub(super) fn partitions_mut(&mut self) -> impl Iterator<Item = (PartitionId, &mut Partition)> {
         (0..).map(PartitionId).zip(&mut self.partitions)
     }
@@ -180,7 +188,12 @@ impl Matcher {
     }
 
     /// The slot in which a pattern's version is matched.
-    pub(super) fn slot(&self, tenant: &TenantId, pattern: &PatternId, version: u32) -> Option<(Slot, &Active)> {
+    pub(super) fn slot(
+        &self,
+        tenant: &TenantId,
+        pattern: &PatternId,
+        version: u32,
+    ) -> Option<(Slot, &Active)> {
         let slot = *self.tenants.get(tenant)?.slots.get(pattern)?;
         let active = self.slots.get(slot as usize)?.as_ref()?;
         (active.version == version).then_some((slot, active))
