@@ -1,1 +1,414 @@
+//! The live engine over a record in a temporary folder: matches once, whatever is stopped, lost or damaged between.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use domain::customer_event::{CustomerEvent, Origin};
+use domain::ids::{EventId, PatternId, Point, Position, ReactionId, TenantId};
+use domain::json::Json;
+use domain::pattern::Definition;
+use domain::reaction::Match;
+use domain::time::Stamp;
+use domain::{pattern, tenant};
+use eventlog::checkpoint::Checkpoints;
+use eventlog::crypto::{Opened, Vault};
+use eventlog::record::sqlite::SqliteRecord;
+use eventlog::record::{
+    Clock, Expect, Item, NewEvent, Outcome, Record, Recorded, Select, StreamId, StreamKind, SystemClock,
+    Write, sqlite,
+};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::{Engine, Error, Options};
+use crate::contributing::contributing;
+use crate::replay::{Difference, replay};
+
+/// A clock that stands until it is set.
+struct Standing(AtomicI64);
+
+impl Clock for Standing {
+    fn now(&self) -> Stamp {
+        Stamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+struct World {
+    folder: tempfile::TempDir,
+    clock: Arc<Standing>,
+    record: Arc<dyn Record>,
+    vault: Arc<Vault>,
+    tenant: TenantId,
+    running:
+        Option<(oneshot::Sender<()>, JoinHandle<Result<(), Error>>, tokio::sync::watch::Receiver<Position>)>,
+}
+
+fn event<T: serde::Serialize>(event_type: &'static str, payload: &T, configures: bool) -> NewEvent {
+    let payload = serde_json::to_vec(payload).unwrap();
+    NewEvent { event_type, event_version: 1, payload, event_id: None, configures }
+}
+
+impl World {
+    async fn new() -> Self {
+        let clock = Arc::new(Standing(AtomicI64::new(1_000_000)));
+        Self::with_clock(clock.clone(), clock).await
+    }
+
+    async fn with_clock(clock: Arc<Standing>, of_record: Arc<dyn Clock>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = sqlite::Options { clock: of_record, ..sqlite::Options::default() };
+        let record: Arc<dyn Record> = SqliteRecord::open(folder.path(), options).unwrap();
+        let vault = Arc::new(Vault::new(record.clone(), [7; 32]));
+        let tenant = TenantId::from("acme");
+        let world = Self { folder, clock, record, vault, tenant, running: None };
+        let key = world.vault.new_tenant_key(&world.tenant).await.unwrap();
+        let created = tenant::Event::Created { name: "Acme".into(), uuid: "u".into() };
+        let write = world.write(StreamKind::Tenant, "acme", 0, event("tenant-created", &created, false));
+        world.append(Item { writes: vec![write], keys: vec![key], ..Item::default() }).await;
+        world
+    }
+
+    fn write(&self, kind: StreamKind, id: &str, version: u64, event: NewEvent) -> Write {
+        Write {
+            stream: StreamId::new(&self.tenant, kind, id),
+            expect: Expect::Version(version),
+            customer: None,
+            partition: None,
+            events: vec![event],
+        }
+    }
+
+    async fn append(&self, item: Item) -> Position {
+        match self.record.append(vec![item]).await.unwrap().remove(0) {
+            Outcome::Appended { last, .. } => last,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Defines a pattern; `version` is that of its matching.
+    async fn pattern(
+        &self,
+        id: &str,
+        nth: u64,
+        version: u32,
+        when: &str,
+        then: &str,
+        status: bool,
+    ) -> Position {
+        let definition = Definition {
+            name: id.into(),
+            status,
+            when: Some(when.into()),
+            then: Some(then.into()),
+            version,
+            ..Definition::default()
+        };
+        let changed = pattern::Event::Updated(definition);
+        let write = self.write(StreamKind::Pattern, id, nth, event("pattern-updated", &changed, true));
+        self.append(Item { writes: vec![write], ..Item::default() }).await
+    }
+
+    async fn customer_event(&self, key: &str, name: &str) -> Position {
+        let customer = self.vault.customer(&self.tenant, key).await.unwrap();
+        let attributes = Json::object([("type", name)]);
+        let stored = CustomerEvent {
+            id: EventId([0; 16]),
+            key: key.into(),
+            event: attributes.as_object().unwrap().clone(),
+            augmented: Default::default(),
+            contributing: true,
+            origin: Origin::Rest,
+        };
+        let clear = serde_json::to_vec(&stored).unwrap();
+        let sealing = self.vault.seal(&self.tenant, customer.id, CustomerEvent::TYPE, &clear);
+        let (payload, key) = sealing.await.unwrap();
+        let new = NewEvent { payload, ..event(CustomerEvent::TYPE, &(), false) };
+        let write = Write {
+            stream: StreamId::new(&self.tenant, StreamKind::Customer, customer.id.to_string()),
+            expect: Expect::Any,
+            customer: Some(customer.id),
+            partition: Some(customer.partition),
+            events: vec![new],
+        };
+        let config = self.record.config_position(&self.tenant).await.unwrap();
+        let keys = key.into_iter().collect();
+        self.append(Item { writes: vec![write], config: Some(config), keys, ..Item::default() }).await
+    }
+
+    fn minute(&self, minute: i64) {
+        self.clock.0.store(1_000_000 + minute * 60_000, Ordering::SeqCst);
+    }
+
+    fn checkpoints(&self) -> Checkpoints {
+        Checkpoints::open(self.folder.path()).unwrap()
+    }
+
+    fn start(&mut self) {
+        let options = Options { checkpoint_rows: 3, ..Options::default() };
+        let engine = Engine::new(self.record.clone(), self.vault.clone(), self.checkpoints(), options);
+        let progress = engine.progress();
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(engine.run(async move { drop(stopped.await) }));
+        self.running = Some((stop, task, progress));
+    }
+
+    /// Waits until all that is there has been matched.
+    async fn settled(&mut self) {
+        let head = self.record.head().borrow().position;
+        let (_, _, progress) = self.running.as_mut().unwrap();
+        let reached = progress.wait_for(|position| *position >= head);
+        tokio::time::timeout(Duration::from_secs(30), reached).await.unwrap().unwrap();
+    }
+
+    async fn stop(&mut self) {
+        let (stop, task, _) = self.running.take().unwrap();
+        stop.send(()).unwrap();
+        task.await.unwrap().unwrap();
+    }
+
+    /// Ends it as a crash does: nothing is finished.
+    async fn kill(&mut self) {
+        let (_stop, task, _) = self.running.take().unwrap();
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+    }
+
+    async fn rows(&self) -> Vec<Recorded> {
+        self.record.read_after(Select::All, Position(0), 10_000).await.unwrap()
+    }
+
+    /// The matches as recorded, with their causes.
+    async fn matches(&self) -> Vec<(Match, Position)> {
+        let mut matches = Vec::new();
+        for row in self.rows().await.iter().filter(|row| row.event_type == Match::TYPE) {
+            let Opened::Clear(clear) = self.vault.open(row).await.unwrap() else { panic!("erased") };
+            let found: Match = serde_json::from_slice(&clear).unwrap();
+            let id = ReactionId::of(
+                &self.tenant,
+                &found.pattern,
+                found.version,
+                row.customer.unwrap(),
+                found.point,
+            );
+            assert_eq!((row.stream.id.clone(), row.version), (id.to_string(), 1));
+            matches.push((found, row.metadata.cause.unwrap()));
+        }
+        matches
+    }
+
+    async fn differences(&self) -> Vec<Difference> {
+        replay(&self.record, &self.vault, &self.tenant, None).await.unwrap().differences
+    }
+}
+
+const CALLS: &str = r#"(within 60 minutes (count 2 (event (= type "call"))))"#;
+const CART: &str = r#"(within 60 minutes (seq (event (= type "cart")) (fail (event (= type "paid")))))"#;
+
+#[tokio::test]
+async fn a_match_is_recorded_with_its_witness_its_cause_and_the_program_in_force() {
+    let mut world = World::new().await;
+    let first_program = world.pattern("PT1", 0, 1, CALLS, "(a)", true).await;
+    world.start();
+    let one = world.customer_event("ann", "call").await;
+    let two = world.customer_event("bob", "call").await;
+    // Another `then` keeps what was contributed; another version starts afresh.
+    let second_program = world.pattern("PT1", 1, 1, CALLS, "(b)", true).await;
+    let three = world.customer_event("ann", "call").await;
+    world.settled().await;
+    let expected = Match {
+        pattern: PatternId::from("PT1"),
+        version: 1,
+        point: Point::Event(three),
+        at: Stamp(1_000_000),
+        witness: vec![one, three],
+        program: second_program,
+    };
+    assert!(first_program < second_program);
+    assert_eq!(world.matches().await, [(expected, three)]);
+    let program = world.pattern("PT1", 2, 2, CALLS, "(b)", true).await;
+    world.customer_event("bob", "call").await;
+    let contributed = |world: &World, key: &'static str| {
+        let (record, vault, tenant) = (world.record.clone(), world.vault.clone(), world.tenant.clone());
+        async move {
+            let pattern = PatternId::from("PT1");
+            let found = contributing(&record, &vault, &tenant, &pattern, key).await.unwrap().unwrap();
+            (found.version, found.events.into_iter().map(|e| e.position).collect::<Vec<_>>())
+        }
+    };
+    let four = world.record.head().borrow().position;
+    assert_eq!(contributed(&world, "bob").await, (2, vec![four]));
+    assert_eq!(contributed(&world, "ann").await, (2, vec![]));
+    world.minute(61);
+    assert_eq!(contributed(&world, "bob").await, (2, vec![]));
+    world.minute(60);
+    let five = world.customer_event("bob", "call").await;
+    world.settled().await;
+    let last = world.matches().await.pop().unwrap().0;
+    assert_eq!((last.version, last.witness, last.program), (2, vec![four, five], program));
+    assert!(two < four);
+    world.pattern("PT1", 3, 2, CALLS, "(b)", false).await;
+    world.customer_event("bob", "call").await;
+    world.customer_event("bob", "call").await;
+    world.settled().await;
+    assert_eq!(world.matches().await.len(), 2);
+    assert_eq!(world.differences().await, []);
+    world.stop().await;
+}
+
+/// What happens, the engine being stopped, killed, or robbed of its checkpoint after the steps that `disturb` says.
+async fn journey(disturb: impl Fn(usize) -> u8) -> Vec<(Match, Position)> {
+    let mut world = World::new().await;
+    world.pattern("PT1", 0, 1, CALLS, "(a)", true).await;
+    world.pattern("PT2", 0, 1, CART, "(a)", true).await;
+    world.start();
+    let steps = [
+        ("ann", "cart", 0),
+        ("ann", "call", 1),
+        ("bob", "cart", 5),
+        ("bob", "paid", 9),
+        ("cid", "cart", 20),
+        ("ann", "call", 50),
+        ("bob", "call", 58),
+        ("ann", "other", 61),
+        ("cid", "other", 81),
+        ("bob", "call", 90),
+        ("ann", "cart", 95),
+        ("ann", "other", 200),
+    ];
+    for (number, (key, name, minute)) in steps.into_iter().enumerate() {
+        world.minute(minute);
+        world.customer_event(key, name).await;
+        match disturb(number) {
+            0 => {}
+            1 => world.settled().await,
+            2 => {
+                world.stop().await;
+                world.start();
+            }
+            3 => {
+                world.kill().await;
+                world.start();
+            }
+            4 => {
+                world.stop().await;
+                world.checkpoints().forget("engine").await.unwrap();
+                world.start();
+            }
+            _ => {
+                world.settled().await;
+                world.stop().await;
+                let head = world.record.head().borrow().position;
+                let damaged = vec![(vec![3], Some(vec![9, 9])), (vec![99], Some(vec![1]))];
+                world.checkpoints().commit("engine", head, damaged).await.unwrap();
+                world.start();
+            }
+        }
+    }
+    world.settled().await;
+    assert_eq!(world.differences().await, []);
+    world.stop().await;
+    world.matches().await
+}
+
+#[tokio::test]
+async fn stops_crashes_and_lost_or_damaged_checkpoints_change_no_match() {
+    let content = |matches: Vec<(Match, Position)>| {
+        let mut content: Vec<_> =
+            matches.into_iter().map(|(m, _)| (m.at, m.pattern, m.witness.len())).collect();
+        content.sort();
+        content
+    };
+    let undisturbed = content(journey(|_| 1).await);
+    let minute = |minute: i64| Stamp(1_000_000 + minute * 60_000);
+    let (calls, cart) = (PatternId::from("PT1"), PatternId::from("PT2"));
+    let expected = [
+        (minute(50), calls.clone(), 2),
+        (minute(60), cart.clone(), 1),
+        (minute(80), cart.clone(), 1),
+        (minute(90), calls, 2),
+        (minute(155), cart, 1),
+    ];
+    assert_eq!(undisturbed, expected);
+    for disturbance in 2..=5 {
+        assert_eq!(content(journey(|_| disturbance).await), expected, "{disturbance}");
+    }
+    assert_eq!(content(journey(|n| [0, 3, 2, 0, 3, 1, 5, 4, 3, 2, 0, 0][n]).await), expected);
+}
+
+#[tokio::test]
+async fn a_deadline_passes_by_itself_with_one_mark() {
+    let standing = Arc::new(Standing(AtomicI64::new(0)));
+    let mut world = World::with_clock(standing, Arc::new(SystemClock::start())).await;
+    let cart = r#"(within 1 seconds (seq (event (= type "cart")) (fail (event (= type "paid")))))"#;
+    world.pattern("PT1", 0, 1, cart, "(a)", true).await;
+    world.start();
+    let at = world.customer_event("ann", "cart").await;
+    let mut head = world.record.head();
+    let matched = head.wait_for(|head| head.position.0 >= at.0 + 2);
+    tokio::time::timeout(Duration::from_secs(30), matched).await.unwrap().unwrap();
+    world.settled().await;
+    let rows = world.rows().await;
+    let cart = rows.iter().find(|row| row.position == at).unwrap();
+    let marks: Vec<_> = rows.iter().filter(|row| row.stream.kind == StreamKind::Mark).collect();
+    let [mark] = marks.as_slice() else { panic!("{marks:?}") };
+    assert_eq!((mark.partition, mark.previous), (cart.partition, Some(at)));
+    let due = Stamp(cart.stamp.0 + 1_000);
+    assert!(mark.stamp > due);
+    let [(found, cause)] = &world.matches().await[..] else { panic!() };
+    assert_eq!((found.point, found.at, *cause), (Point::Deadline(due), due, mark.position));
+    assert_eq!(found.witness, [at]);
+    world.stop().await;
+    assert_eq!(world.differences().await, []);
+}
+
+#[tokio::test]
+async fn an_engine_that_lost_its_leases_appends_nothing_and_stops() {
+    let mut world = World::new().await;
+    world.pattern("PT1", 0, 1, CALLS, "(a)", true).await;
+    world.start();
+    world.customer_event("ann", "call").await;
+    world.settled().await;
+    let leases: Vec<String> = (0..domain::ids::PARTITIONS).map(|p| format!("engine/{p}")).collect();
+    world.record.take_leases(&leases, "another").await.unwrap();
+    world.customer_event("ann", "call").await;
+    let (_stop, task, _) = world.running.take().unwrap();
+    assert!(matches!(task.await.unwrap(), Err(Error::Fenced(lease)) if lease.starts_with("engine/")));
+    assert_eq!(world.matches().await, []);
+    assert!(matches!(world.differences().await[..], [Difference::Missing(..)]));
+}
+
+#[tokio::test]
+async fn replay_tells_what_is_surplus_and_what_differs_and_leaves_out_the_erased() {
+    let mut world = World::new().await;
+    world.pattern("PT1", 0, 1, r#"(event (= type "call"))"#, "(a)", true).await;
+    for key in ["ann", "bob", "cid"] {
+        world.customer_event(key, "call").await;
+    }
+    world.start();
+    world.settled().await;
+    world.stop().await;
+    assert_eq!(world.differences().await, []);
+    let forge = async |key: &str, point: Point, witness: Vec<Position>| {
+        let customer = world.vault.customer(&world.tenant, key).await.unwrap();
+        let pattern = PatternId::from("PT1");
+        let id = ReactionId::of(&world.tenant, &pattern, 1, customer.id, point);
+        let found = Match { pattern, version: 1, point, at: Stamp(0), witness, program: Position(2) };
+        let clear = serde_json::to_vec(&found).unwrap();
+        let sealed = world.vault.seal(&world.tenant, customer.id, Match::TYPE, &clear).await.unwrap();
+        let new = NewEvent { payload: sealed.0, ..event(Match::TYPE, &(), false) };
+        let write = Write {
+            customer: Some(customer.id),
+            partition: Some(customer.partition),
+            ..world.write(StreamKind::Reaction, &id.to_string(), 0, new)
+        };
+        world.append(Item { writes: vec![write], ..Item::default() }).await;
+        id
+    };
+    let forged = forge("bob", Point::Deadline(Stamp(5)), vec![]).await;
+    assert!(matches!(world.differences().await[..], [Difference::Surplus(id, _)] if id == forged));
+    let cid = world.vault.customer(&world.tenant, "cid").await.unwrap();
+    assert!(world.vault.erase(&world.tenant, cid.id).await.unwrap());
+    let report = replay(&world.record, &world.vault, &world.tenant, Some(Stamp(1))).await.unwrap();
+    assert_eq!((report.events, report.erased, report.matches, report.differences), (2, 2, 2, vec![]));
+}
