@@ -20,6 +20,8 @@ pub(crate) struct History {
     pub(crate) state: State,
     /// How many entries it has.
     pub(crate) version: u64,
+    /// How many inputs it has taken.
+    pub(crate) steps: u64,
     /// Where what is still outstanding was recorded.
     pub(crate) begun: HashMap<StepId, Position>,
     /// The events that met its expects.
@@ -121,6 +123,7 @@ impl Fold {
             pinned: None,
             state: State::default(),
             version,
+            steps: 0,
             begun: HashMap::new(),
             met: Vec::new(),
             broken_off: None,
@@ -153,6 +156,7 @@ impl Fold {
         input: Input,
     ) -> Result<(), Error> {
         self.compare();
+        self.history.steps += 1;
         match &input.kind {
             InputKind::Started(started) => {
                 let pinned = sources.pinned(&stream.tenant, started.program, &started.templates).await?;

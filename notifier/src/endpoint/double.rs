@@ -14,6 +14,7 @@ use super::{Endpoint, Request};
 pub struct Double {
     name: String,
     script: Mutex<VecDeque<Order>>,
+    otherwise: Mutex<Success>,
     calls: watch::Sender<Vec<Request>>,
 }
 
@@ -29,6 +30,7 @@ impl Double {
         Arc::new(Self {
             name: name.to_owned(),
             script: Mutex::default(),
+            otherwise: Mutex::default(),
             calls: watch::Sender::new(Vec::new()),
         })
     }
@@ -60,6 +62,13 @@ impl Double {
         answer
     }
 
+    /// Calls without an order succeed with these response values.
+    pub fn otherwise<V: Into<Json>>(&self, response: impl IntoIterator<Item = (&'static str, V)>) {
+        let response = response.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+        *self.otherwise.lock().unwrap_or_else(PoisonError::into_inner) =
+            Success { response, ..Success::default() };
+    }
+
     /// What it has been asked so far.
     pub fn calls(&self) -> Vec<Request> {
         self.calls.borrow().clone()
@@ -85,7 +94,7 @@ impl Endpoint for Double {
         let order = self.script.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         self.calls.send_modify(|calls| calls.push(request.clone()));
         match order {
-            None => Answer::Succeeded(Success::default()),
+            None => Answer::Succeeded(self.otherwise.lock().unwrap_or_else(PoisonError::into_inner).clone()),
             Some(Order::Answer(answer)) => answer,
             Some(Order::Hang) => std::future::pending().await,
             Some(Order::Wait(answer)) => match answer.await {

@@ -212,9 +212,7 @@ impl Core {
             self.gather().await?;
             self.flush().await?;
         }
-        self.keep().await?;
-        self.attempts.values().for_each(tokio::task::AbortHandle::abort);
-        Ok(())
+        self.keep().await
     }
 
     /// What is still to be heard of a reaction that is over.
@@ -223,5 +221,12 @@ impl Core {
         if slot.is_over() && slot.inbox.is_empty() && slot.flights.is_empty() && slot.preparing.is_empty() {
             self.open.remove(&reaction);
         }
+    }
+}
+
+/// What is under way ends with the loop: it is in the log, and taken up from there.
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.attempts.values().for_each(tokio::task::AbortHandle::abort);
     }
 }
