@@ -106,3 +106,45 @@ mod symbol {
             .ok_or_else(|| serde::de::Error::custom("not a comparison"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::equal;
+
+    #[test]
+    fn equal_values_have_equal_keys() {
+        let texts = ["", "5", "005", "5.0", "5e0", "-0", "0", "true", "x", "9007199254740993", "c"];
+        let mut values: Vec<Json> = texts.into_iter().map(Json::from).collect();
+        values.extend([Json::from(5_i64), Json::from(0_i64), Json::from(9_007_199_254_740_993_i64)]);
+        values.extend([
+            Json::Bool(true),
+            Json::Bool(false),
+            Json::Array(vec![]),
+            Json::Object(Object::new()),
+        ]);
+        for a in &values {
+            for b in &values {
+                let (a, b) = (Value::from(a), Value::from(b));
+                assert!(!equal(&a, &b) || equality_key(&a) == equality_key(&b), "{a:?} {b:?}");
+            }
+        }
+        assert_eq!(equality_key(&Value::Null), None);
+        assert_ne!(equality_key(&Value::Number("5")), equality_key(&Value::Number("6")));
+    }
+
+    #[test]
+    fn only_an_equality_that_has_to_hold_is_one_to_index_by() {
+        let equals = |name: &str| {
+            Condition::Compare(
+                Comparison::Equal,
+                Operand::Literal(Json::from(1_i64)),
+                Operand::Attribute(name.to_owned()),
+            )
+        };
+        let a = Some(("a".to_owned(), Json::from(1_i64)));
+        assert_eq!(Condition::And(vec![Condition::Not(Box::new(equals("b"))), equals("a")]).equality(), a);
+        assert_eq!(Condition::Or(vec![equals("a"), equals("b")]).equality(), None);
+        assert_eq!(Condition::Not(Box::new(equals("a"))).equality(), None);
+    }
+}

@@ -145,3 +145,45 @@ impl Event {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_entry_is_what_its_name_says_or_is_refused() {
+        let done = Event::Effect(Effect::Finished(Outcome::Done));
+        let json = done.to_json().unwrap();
+        assert_eq!(Event::from_json("reaction-done", 1, &json).unwrap(), done);
+        assert!(matches!(Event::from_json("reaction-done", 2, &json), Err(Unreadable::Unknown { .. })));
+        assert!(matches!(Event::from_json("reaction-over", 1, &json), Err(Unreadable::Unknown { .. })));
+        assert!(matches!(Event::from_json("reaction-failed", 1, &json), Err(Unreadable::Mislabelled { .. })));
+        assert!(matches!(Event::from_json("timer-fired", 1, &json), Err(Unreadable::Malformed { .. })));
+    }
+
+    /// Stored shapes never change: this is how version 1 looks.
+    #[test]
+    fn version_1_reads_what_was_stored() {
+        for (name, json) in [
+            ("timer-fired", r#"{"at":5,"jitter":0,"kind":{"timer-fired":{"timer":3}}}"#),
+            (
+                "send-succeeded",
+                r#"{"at":5,"jitter":20,"kind":{"answered":{"send":1,"answer":{"succeeded":{"status":200,"response":{"sid":"SM1"},"message-id":"SM1","took-ms":12}}}}}"#,
+            ),
+            (
+                "send-begun",
+                r#"{"send":{"id":1,"place":"0.1","endpoint":"echo","verb":"message","params":{"message":"a"},"attempt":1,"group":0,"key":"RE/0.1/0","limit-ms":15000}}"#,
+            ),
+            ("timer-set", r#"{"set-timer":{"id":2,"place":"0","purpose":"within","due":9}}"#),
+            (
+                "expect-opened",
+                r#"{"open-expect":{"id":2,"place":"0","condition":{"compare":["=",{"attribute":"a"},{"literal":1.50}]},"deadline":9,"equality":["a",1.50]}}"#,
+            ),
+            ("noted", r#"{"note":{"place":"0","remark":{"retries-dropped":{"left":2}}}}"#),
+            ("reaction-failed", r#"{"finished":{"failed":{"reason":"no"}}}"#),
+        ] {
+            let event = Event::from_json(name, 1, json.as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(event.to_json().unwrap()).unwrap(), json);
+        }
+    }
+}

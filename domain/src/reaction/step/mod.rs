@@ -4,11 +4,12 @@
 //! agenda (a stack, so that what one brings about comes before its neighbours), not on the call stack. Here is what
 //! all commands share; each kind has a file of its own, `control` has attempts, retries and options.
 
+mod branch;
 mod control;
 mod delay;
 mod event;
 mod expect;
-mod if_;
+
 mod poll;
 mod send;
 mod seq_par;
@@ -30,8 +31,8 @@ pub(super) use poll::matters as poll_matters;
 /// Takes one input in and says what is decided about it. Total and deterministic: the same inputs in the same order
 /// give the same state and the same effects, on any machine.
 ///
-/// An input before `Started`, or for something that is over, changes nothing; the late answer of a send that was
-/// let go is noted.
+/// An input for something that has not begun or is over changes nothing; the late answer of a send that was let go
+/// is noted.
 pub fn step(pinned: &Pinned, state: &mut State, input: &Input) -> Vec<Effect> {
     let mut run = Run {
         pinned,
@@ -90,9 +91,11 @@ struct Broken {
 impl<'a> Run<'a> {
     fn take(&mut self, kind: &InputKind) {
         match kind {
-            InputKind::Started(started) if self.state.started.is_none() => self.start(started),
-            _ if self.state.started.is_none() => {}
-            InputKind::Started(_) => {}
+            InputKind::Started(started) if self.may_start() => self.start(started),
+            InputKind::Cancelled { by } if self.state.finished.is_none() => {
+                self.finish(Outcome::Cancelled { by: by.clone() });
+            }
+            InputKind::Started(_) | InputKind::Cancelled { .. } => {}
             InputKind::Answered { send, answer } => self.answered(*send, answer),
             InputKind::Polled { poll, answer, .. } => self.polled(*poll, answer),
             InputKind::SendResumed { send } => self.resumed(*send),
@@ -101,11 +104,12 @@ impl<'a> Run<'a> {
             InputKind::ExpectMissed { expect } => self.expect_missed(*expect),
             InputKind::EventAppended { append, event } => self.appended(*append, *event),
             InputKind::EventRefused { append, reason } => self.refused(*append, reason),
-            InputKind::Cancelled { by } if self.state.finished.is_none() => {
-                self.finish(Outcome::Cancelled { by: by.clone() });
-            }
-            InputKind::Cancelled { .. } => {}
         }
+    }
+
+    /// A reaction that was cancelled before it started never does.
+    fn may_start(&self) -> bool {
+        self.state.started.is_none() && self.state.finished.is_none()
     }
 
     fn start(&mut self, started: &Started) {

@@ -105,17 +105,17 @@ impl Parser<'_> {
     }
 
     fn warn_of_variables_never_set(&mut self) {
-        for (name, span) in std::mem::take(&mut self.read) {
-            if self.set.contains(&name) {
-                continue;
-            }
+        let read = std::mem::take(&mut self.read);
+        // Each looks through all names for the nearest, so no more of them than are shown.
+        for (name, span) in read.into_iter().filter(|(name, _)| !self.set.contains(name)).take(MOST) {
             let known = self.set.iter().map(String::as_str);
             let hint = match nearest(&name, known) {
                 Some(near) => format!("did you mean {near}?"),
                 None => format!("an attribute of the event is written *{name}*, a text \"{name}\""),
             };
             let message = format!("the variable {name} is never set, so it is null");
-            self.problem(Diagnostic::new(Code::Suspicious, span, message).hint(hint));
+            let warning = Diagnostic::new(Code::Suspicious, span, message).hint(hint);
+            self.problems.push(warning);
         }
     }
 }
