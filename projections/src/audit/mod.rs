@@ -1,0 +1,155 @@
+//! The audit trail of resources: who made, changed or deleted what, when, from what to what.
+//!
+//! No secret and no hash of one ever gets here.
+
+mod query;
+mod view;
+
+use domain::{client, pattern, template, tenant};
+use serde_json::{Value, json};
+
+pub use view::{AuditEntry, ChangeKind};
+
+use crate::Error;
+use crate::entry::{Body, Entry};
+use crate::model::{Batch, Model, Target};
+
+pub(crate) const MODEL: Model = Model {
+    name: "audit",
+    id: "projection.audit.v1",
+    tables: &["audit_v1"],
+    schema: "CREATE TABLE IF NOT EXISTS audit_v1$ (
+        tenant TEXT NOT NULL, position INTEGER NOT NULL, at INTEGER NOT NULL, author TEXT, kind TEXT NOT NULL,
+        resource TEXT NOT NULL, id TEXT NOT NULL, before TEXT, after TEXT,
+        PRIMARY KEY (tenant, position), UNIQUE (tenant, resource, id, position)) STRICT, WITHOUT ROWID",
+    batch: || Box::new(Audit),
+};
+
+struct Audit;
+
+impl Batch for Audit {
+    fn take(&mut self, entry: &Entry, target: &Target<'_>) -> Result<(), Error> {
+        match &entry.body {
+            Body::Tenant(event) => {
+                let tenant = entry.id.as_str();
+                let before = last(tenant, "tenant", entry, target)?;
+                let (kind, after) = of_tenant(event, before.as_deref());
+                write(tenant, "tenant", kind, before, after, entry, target)
+            }
+            Body::Pattern(event) => {
+                let (kind, after) = match event {
+                    pattern::Event::Created(definition) => {
+                        (ChangeKind::Created, Some(of_pattern(definition)))
+                    }
+                    pattern::Event::Updated(definition) => {
+                        (ChangeKind::Updated, Some(of_pattern(definition)))
+                    }
+                    pattern::Event::Deleted => (ChangeKind::Deleted, None),
+                };
+                change("pattern", kind, after, entry, target)
+            }
+            Body::Template(event) => {
+                let (kind, after) = match event {
+                    template::Event::Created(definition) => (ChangeKind::Created, Some(json!(definition))),
+                    template::Event::Updated(definition) => (ChangeKind::Updated, Some(json!(definition))),
+                    template::Event::Deleted => (ChangeKind::Deleted, None),
+                };
+                change("template", kind, after, entry, target)
+            }
+            Body::Client(event) => of_client(event, entry, target),
+            Body::Token(_) | Body::Reaction(..) | Body::Erased | Body::Other => Ok(()),
+        }
+    }
+}
+
+fn of_tenant(event: &tenant::Event, before: Option<&str>) -> (ChangeKind, Option<Value>) {
+    match event {
+        tenant::Event::Created { name, uuid } => {
+            (ChangeKind::Created, Some(json!({"name": name, "uuid": uuid})))
+        }
+        tenant::Event::KeyAttributeSet { key } => {
+            // What was written here is an object; a tenant without a beginning starts from an empty one.
+            let mut after: Value =
+                before.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_else(|| json!({}));
+            after["key-attribute"] = json!(key);
+            (ChangeKind::Updated, Some(after))
+        }
+    }
+}
+
+/// What the API shows of a pattern: not how often its matching has started afresh.
+fn of_pattern(definition: &pattern::Definition) -> Value {
+    let mut shown = json!(definition);
+    if let Some(members) = shown.as_object_mut() {
+        members.remove("version");
+    }
+    shown
+}
+
+/// A client belongs to no tenant: an entry in the trail of each that it is bound to, or in that of none (`""`).
+fn of_client(event: &client::Event, entry: &Entry, target: &Target<'_>) -> Result<(), Error> {
+    match event {
+        client::Event::Created { name, scopes, tenants, .. } => {
+            let after = json!({"name": name, "scopes": scopes, "tenants": tenants});
+            let bound = tenants.iter().map(|tenant| tenant.as_str());
+            for tenant in bound.chain(tenants.is_empty().then_some("")) {
+                write(tenant, "client", ChangeKind::Created, None, Some(after.clone()), entry, target)?;
+            }
+            Ok(())
+        }
+        client::Event::Deleted => {
+            let sql = "SELECT json_group_array(DISTINCT tenant) FROM audit_v1$
+                WHERE resource = 'client' AND id = ?1 AND kind = 'created'";
+            let tenants: String = target.find(sql, [&entry.id], |row| row.get(0))?.unwrap_or_default();
+            let tenants: Vec<String> = serde_json::from_str(&tenants).unwrap_or_default();
+            for tenant in tenants {
+                let before = last(&tenant, "client", entry, target)?;
+                write(&tenant, "client", ChangeKind::Deleted, before, None, entry, target)?;
+            }
+            Ok(())
+        }
+    }
+}
+
+fn change(
+    resource: &str,
+    kind: ChangeKind,
+    after: Option<Value>,
+    entry: &Entry,
+    target: &Target<'_>,
+) -> Result<(), Error> {
+    let tenant = entry.tenant.as_str();
+    let before = last(tenant, resource, entry, target)?;
+    write(tenant, resource, kind, before, after, entry, target)
+}
+
+/// What the resource was after the change before this one.
+fn last(tenant: &str, resource: &str, entry: &Entry, target: &Target<'_>) -> Result<Option<String>, Error> {
+    let sql = "SELECT after FROM audit_v1$ WHERE tenant = ?1 AND resource = ?2 AND id = ?3
+        ORDER BY position DESC LIMIT 1";
+    Ok(target.find(sql, (tenant, resource, &entry.id), |row| row.get(0))?.flatten())
+}
+
+fn write(
+    tenant: &str,
+    resource: &str,
+    kind: ChangeKind,
+    before: Option<String>,
+    after: Option<Value>,
+    entry: &Entry,
+    target: &Target<'_>,
+) -> Result<(), Error> {
+    let row = (
+        tenant,
+        entry.position.0,
+        entry.stamp.0,
+        &entry.by,
+        kind.name(),
+        resource,
+        &entry.id,
+        before,
+        after.map(|value| value.to_string()),
+    );
+    let sql = "INSERT INTO audit_v1$ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    target.execute(sql, row).map(|_| ())
+}
