@@ -1,5 +1,6 @@
 //! System tests: one binary, a module per behaviour.
 
+mod backtest;
 mod bad_input;
 mod crash;
 mod demo;

@@ -29,6 +29,9 @@ pub fn case(dice: &mut Dice) -> (Trigger, Vec<Event>) {
 fn trigger(dice: &mut Dice, types: &[&str]) -> Trigger {
     let predicates = (0..dice.between(2, 4)).map(|_| predicate(dice, types, 1)).collect();
     let mut draw = Draw { dice, predicates };
+    if draw.dice.chance(10) {
+        return draw.contest();
+    }
     let size = draw.dice.between(1, 7);
     draw.trigger(size)
 }
@@ -93,6 +96,26 @@ impl Draw<'_> {
             9 => Trigger::Any(self.members(size, 3)),
             10..=12 => Trigger::Within(self.window(), Box::new(self.trigger(size))),
             _ => self.awaiting(size),
+        }
+    }
+
+    /// Where an engine is tempted to keep only one of several beginnings: they differ in start, end and events, and
+    /// a guard after them decides which of them may go on.
+    fn contest(&mut self) -> Trigger {
+        let rivals = (0..self.dice.between(2, 3)).map(|_| self.rival()).collect();
+        let guards = (0..self.dice.between(1, 2)).map(|_| self.fail(2)).collect::<Vec<_>>();
+        let members = [Trigger::Any(rivals)].into_iter().chain(guards).chain([self.trigger(1)]).collect();
+        if self.dice.chance(30) {
+            return Trigger::Within(self.window(), Box::new(Trigger::Seq(members)));
+        }
+        Trigger::Seq(members)
+    }
+
+    fn rival(&mut self) -> Trigger {
+        match self.dice.between(0, 3) {
+            0 => self.event(),
+            1 => self.awaiting(2),
+            _ => self.trigger(2),
         }
     }
 
