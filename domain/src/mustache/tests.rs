@@ -1,4 +1,5 @@
 //! The official specification's tests, what it leaves open, and bombs.
+#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the tests read files and a clock")]
 
 use std::time::{Duration, Instant};
 
