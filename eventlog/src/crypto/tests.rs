@@ -1,27 +1,21 @@
-//! What sealing promises: a payload opens in its own place, and nowhere else.
+//! What sealing promises: a payload opens in its own place and nowhere else, and not at all once it is erased.
 
-use std::sync::Arc;
-
-use domain::ids::TenantId;
-
-use super::*;
-use crate::record::sqlite::{Options, SqliteRecord};
-use crate::record::{Expect, NewEvent, Select, StreamId, StreamKind, Write};
 use domain::ids::Position;
 
-#[tokio::test]
-async fn what_was_sealed_opens_until_the_customer_is_erased() {
-    let folder = tempfile::tempdir().unwrap();
-    let record = SqliteRecord::open(folder.path(), Options::default()).unwrap();
-    let vault = Vault::new(record.clone(), [7; 32]);
-    vault.check_master_key().await.unwrap();
-    let tenant = TenantId::from("acme");
-    let key = vault.new_tenant_key(&tenant).await.unwrap();
-    record.append(vec![Item { keys: vec![key], ..Item::default() }]).await.unwrap();
-    let customer = vault.customer(&tenant, "1234").await.unwrap();
-    let (payload, key) = vault.seal(&tenant, customer.id, "seen", b"hello").await.unwrap();
+use super::*;
+use crate::record::{Expect, NewEvent, Select, StreamId, StreamKind, Write};
+use crate::testing::{MASTER, TempRecord};
+
+/// Appends a payload that was sealed for a customer.
+async fn append(
+    temp: &TempRecord,
+    tenant: &TenantId,
+    customer: &Customer,
+    sealed: (Vec<u8>, Option<NewKey>),
+) -> Outcome {
+    let (payload, key) = sealed;
     let write = Write {
-        stream: StreamId::new(&tenant, StreamKind::Customer, customer.id.to_string()),
+        stream: StreamId::new(tenant, StreamKind::Customer, customer.id.to_string()),
         expect: Expect::Any,
         customer: Some(customer.id),
         partition: Some(customer.partition),
@@ -34,14 +28,137 @@ async fn what_was_sealed_opens_until_the_customer_is_erased() {
         }],
     };
     let item = Item { writes: vec![write], keys: key.into_iter().collect(), ..Item::default() };
-    let outcomes = record.append(vec![item]).await.unwrap();
-    assert!(matches!(outcomes[..], [Outcome::Appended { first: Position(1), .. }]), "{outcomes:?}");
-    let rows = record.read_after(Select::All, Position(0), 10).await.unwrap();
-    assert_eq!(vault.open(&rows[0]).await.unwrap(), Opened::Clear(b"hello".to_vec()));
-    assert!(vault.seal(&tenant, customer.id, "seen", b"x").await.unwrap().1.is_none());
-    assert!(vault.erase(&tenant, customer.id).await.unwrap());
-    assert_eq!(vault.open(&rows[0]).await.unwrap(), Opened::Erased);
-    assert!(vault.seal(&tenant, customer.id, "seen", b"x").await.unwrap().1.is_some());
-    assert_eq!(vault.open(&rows[0]).await.unwrap(), Opened::Erased);
-    assert!(matches!(Vault::new(record, [8; 32]).check_master_key().await, Err(Error::Damaged(_))));
+    temp.record.append(vec![item]).await.unwrap().remove(0)
+}
+
+async fn last(temp: &TempRecord) -> Recorded {
+    temp.record.read_before(Select::All, None, 1).await.unwrap().remove(0)
+}
+
+#[tokio::test]
+async fn what_was_sealed_opens_under_the_same_master_key_only() {
+    let temp = TempRecord::new();
+    let acme = temp.tenant("acme", "id").await;
+    let vault = temp.vault();
+    vault.check_master_key().await.unwrap();
+    let customer = vault.customer(&acme, "1234").await.unwrap();
+    let (sealed, key) = vault.seal(&acme, customer.id, "seen", b"hello").await.unwrap();
+    assert!(!sealed.windows(5).any(|window| window == b"hello"));
+    let (again, _) = vault.seal(&acme, customer.id, "seen", b"hello").await.unwrap();
+    assert_ne!(sealed, again, "the same text twice must not look the same");
+    append(&temp, &acme, &customer, (sealed, key)).await;
+    let row = last(&temp).await;
+    for vault in [&vault, &temp.vault()] {
+        assert_eq!(vault.open(&row).await.unwrap(), Opened::Clear(b"hello".to_vec()));
+        vault.check_master_key().await.unwrap();
+    }
+    let other = Vault::new(temp.record.clone(), [8; 32]);
+    assert!(matches!(other.check_master_key().await, Err(Error::Damaged(_))));
+    assert!(matches!(other.open(&row).await, Err(Error::Damaged(_))));
+}
+
+#[tokio::test]
+async fn a_payload_does_not_open_in_another_place() {
+    let temp = TempRecord::new();
+    let vault = temp.vault();
+    let (acme, other) = (temp.tenant("acme", "id").await, temp.tenant("other", "id").await);
+    let (one, two) = (vault.customer(&acme, "1").await.unwrap(), vault.customer(&acme, "2").await.unwrap());
+    for customer in [&one, &two] {
+        let sealed = vault.seal(&acme, customer.id, "seen", b"x").await.unwrap();
+        append(&temp, &acme, customer, sealed).await;
+    }
+    let theirs = vault.customer(&other, "1").await.unwrap();
+    assert_ne!(theirs.id, one.id, "a customer must not be recognised across tenants");
+    let sealed = vault.seal(&other, theirs.id, "seen", b"x").await.unwrap();
+    append(&temp, &other, &theirs, sealed).await;
+    let theirs = last(&temp).await;
+    let rows = temp.record.read_after(Select::CustomerEvents(acme.clone()), Position(0), 9).await.unwrap();
+    let [row, neighbour] = rows.as_slice() else { panic!("two rows") };
+
+    let with = |change: &dyn Fn(&mut Recorded)| {
+        let mut row = row.clone();
+        change(&mut row);
+        row
+    };
+    // The key itself is another's: its id says so, as if this customer's key had gone.
+    for payload in [&neighbour.payload, &theirs.payload] {
+        let swapped = vault.open(&with(&|row| row.payload.clone_from(payload))).await;
+        assert_eq!(swapped.unwrap(), Opened::Erased);
+    }
+    // Even one who can write key rows cannot make one customer's key serve another, or another tenant's.
+    let forged = |row: &Recorded, payload: &[u8]| {
+        let own_id = row.payload[1..9].to_vec();
+        let mut forged = row.clone();
+        forged.payload = payload.to_vec();
+        forged.payload[1..9].copy_from_slice(&own_id);
+        forged
+    };
+    for row in [
+        forged(row, &neighbour.payload),
+        forged(row, &theirs.payload),
+        with(&|row| row.event_type = "heard".into()),
+        with(&|row| row.payload[12] ^= 1),
+        with(&|row| row.payload.truncate(row.payload.len() - 1)),
+        with(&|row| row.payload.truncate(5)),
+        with(&|row| row.payload[0] = 9),
+    ] {
+        assert!(matches!(vault.open(&row).await, Err(Error::Damaged(_))), "{row:?}");
+    }
+    let key = temp.record.key(&acme, Some(two.id)).await.unwrap().unwrap();
+    temp.record.erase(&acme, one.id).await.unwrap();
+    let put = NewKey { tenant: acme.clone(), customer: Some(one.id), wrapped: key };
+    temp.record.append(vec![Item { keys: vec![put], ..Item::default() }]).await.unwrap();
+    assert!(matches!(temp.vault().open(row).await, Err(Error::Damaged(_))));
+}
+
+#[tokio::test]
+async fn an_erased_customer_stays_erased_when_they_come_back() {
+    let temp = TempRecord::new();
+    let vault = temp.vault();
+    let acme = temp.tenant("acme", "id").await;
+    let customer = vault.customer(&acme, "1").await.unwrap();
+    let sealed = vault.seal(&acme, customer.id, "seen", b"old").await.unwrap();
+    append(&temp, &acme, &customer, sealed).await;
+    let old = last(&temp).await;
+    assert!(vault.erase(&acme, customer.id).await.unwrap());
+    assert_eq!(vault.open(&old).await.unwrap(), Opened::Erased);
+    let sealed = vault.seal(&acme, customer.id, "seen", b"new").await.unwrap();
+    append(&temp, &acme, &customer, sealed).await;
+    let rows = [old, last(&temp).await];
+    for vault in [&vault, &temp.vault()] {
+        let opened = vault.open_all(&rows).await.unwrap();
+        assert_eq!(opened, [Opened::Erased, Opened::Clear(b"new".to_vec())]);
+    }
+}
+
+#[tokio::test]
+async fn a_new_key_goes_along_until_it_is_stored_and_gives_way_to_one_that_was_first() {
+    let temp = TempRecord::new();
+    let acme = temp.tenant("acme", "id").await;
+    let (vault, rival) = (temp.vault(), temp.vault());
+    let customer = vault.customer(&acme, "1").await.unwrap();
+    let first = vault.seal(&acme, customer.id, "seen", b"1").await.unwrap();
+    let second = vault.seal(&acme, customer.id, "seen", b"2").await.unwrap();
+    assert!(first.1.is_some());
+    assert_eq!(first.1, second.1, "two first events at once must share one key");
+    let theirs = rival.seal(&acme, customer.id, "seen", b"3").await.unwrap();
+    assert!(matches!(append(&temp, &acme, &customer, theirs).await, Outcome::Appended { .. }));
+    assert_eq!(append(&temp, &acme, &customer, first).await, Outcome::KeyTaken);
+    let again = vault.seal(&acme, customer.id, "seen", b"1").await.unwrap();
+    assert_eq!(again.1, None);
+    append(&temp, &acme, &customer, again).await;
+    assert_eq!(rival.open(&last(&temp).await).await.unwrap(), Opened::Clear(b"1".to_vec()));
+}
+
+#[tokio::test]
+async fn a_tenant_without_a_key_is_damage_and_customers_are_what_they_always_were() {
+    let temp = TempRecord::new();
+    assert!(matches!(temp.vault().customer(&TenantId::from("nobody"), "1").await, Err(Error::Damaged(_))));
+    // A fixed tenant key: what is derived from it is in every stored row.
+    let acme = TenantId::from("acme");
+    let wrapped = wrap(&Zeroizing::new(MASTER), &tenant_bound(&acme), &Zeroizing::new([3; 32]));
+    let key = NewKey { tenant: acme.clone(), customer: None, wrapped };
+    temp.record.append(vec![Item { keys: vec![key], ..Item::default() }]).await.unwrap();
+    let customer = temp.vault().customer(&acme, "1234").await.unwrap();
+    assert_eq!((customer.id.to_string().as_str(), customer.partition.0), ("702b2da2f0964bc34f9b00884f84365a", 49));
 }

@@ -73,8 +73,8 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
              PRAGMA fullfsync = ON;
              PRAGMA checkpoint_fullfsync = ON;
              PRAGMA cache_size = -65536;
-             PRAGMA wal_autocheckpoint = 4000;
-             PRAGMA journal_size_limit = 67108864;
+             PRAGMA wal_autocheckpoint = 16384;
+             PRAGMA journal_size_limit = 134217728;
              PRAGMA temp_store = MEMORY;",
         )
         .map_err(failed)?;

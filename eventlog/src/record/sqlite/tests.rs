@@ -1,15 +1,174 @@
-//! What is this home's own: locks, formats, damage, a full disk. The port's rules are in the contract suite.
+//! What is this home's own: locks, formats, damage, crashes, a full disk. The port's rules are in the contract.
+
+use std::time::Duration;
+
+use domain::ids::Partition;
+use rusqlite::Connection;
 
 use super::*;
+use crate::record::{Expect, NewEvent, StreamId};
+use crate::testing::TempRecord;
+
+crate::record_contract!(TempRecord::new());
+
+fn event(id: &str, payload: Vec<u8>) -> Item {
+    let customer = CustomerId([1; 16]);
+    let write = Write {
+        stream: StreamId::new(&TenantId::from("acme"), StreamKind::Customer, id),
+        expect: Expect::Any,
+        customer: Some(customer),
+        partition: Some(Partition(1)),
+        events: vec![NewEvent {
+            event_type: "seen",
+            event_version: 1,
+            payload,
+            event_id: Some(domain::ids::EventId([2; 16])),
+            configures: false,
+        }],
+    };
+    Item { writes: vec![write], ..Item::default() }
+}
+
+/// A connection past the record, as one who tampers with it has.
+fn behind(temp: &TempRecord) -> Connection {
+    let connection = Connection::open(temp.folder().join(LOG_FILE)).unwrap();
+    connection.busy_timeout(Duration::from_secs(10)).unwrap();
+    connection
+}
 
 #[tokio::test]
 async fn a_second_server_is_refused_and_told_who_has_the_folder() {
-    let folder = tempfile::tempdir().unwrap();
-    let first = SqliteRecord::open(folder.path(), Options::default()).unwrap();
-    let Err(Error::Locked(owner)) = SqliteRecord::open(folder.path(), Options::default()) else {
+    let temp = TempRecord::new();
+    let Err(Error::Locked(owner)) = SqliteRecord::open(temp.folder(), Options::default()) else {
         panic!("a second writer was let in");
     };
     assert_eq!(owner, format!("process {}", std::process::id()));
-    drop(first);
-    SqliteRecord::open(folder.path(), Options::default()).unwrap();
+    let _ = temp.reopen();
+}
+
+#[tokio::test]
+async fn a_reader_works_beside_the_server_and_cannot_write() {
+    let temp = TempRecord::new();
+    temp.record.append(vec![event("1", vec![1])]).await.unwrap();
+    let reader = SqliteRecord::open_read_only(temp.folder(), Options::default()).unwrap();
+    assert_eq!(reader.head().borrow().position, Position(1));
+    temp.record.append(vec![event("1", vec![2])]).await.unwrap();
+    assert_eq!(reader.read_after(Select::All, Position(0), 9).await.unwrap().len(), 2);
+    assert!(matches!(reader.append(vec![event("1", vec![3])]).await, Err(Error::Unavailable(_))));
+    let nowhere = tempfile::tempdir().unwrap();
+    assert!(SqliteRecord::open_read_only(nowhere.path(), Options::default()).is_err());
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_release_is_refused_and_left_as_it_is() {
+    let temp = TempRecord::new();
+    behind(&temp).pragma_update(None, "user_version", 99).unwrap();
+    let (folder, record) = temp.into_parts();
+    drop(record);
+    let before = std::fs::read(folder.path().join(LOG_FILE)).unwrap();
+    for opened in [
+        SqliteRecord::open(folder.path(), Options::default()),
+        SqliteRecord::open_read_only(folder.path(), Options::default()),
+    ] {
+        let told = opened.err().map(|error| error.to_string());
+        assert_eq!(told.as_deref(), Some("the store has format 99; this release reads 1"));
+    }
+    assert_eq!(std::fs::read(folder.path().join(LOG_FILE)).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_row_that_was_changed_is_noticed_whichever_column_it_is() {
+    let temp = TempRecord::new();
+    temp.record.append(vec![event("1", vec![1]), event("1", vec![2]), event("2", vec![3])]).await.unwrap();
+    let behind = behind(&temp);
+    behind.execute_batch("CREATE TEMP TABLE kept AS SELECT * FROM events WHERE position = 1").unwrap();
+    let changes = [
+        "stamp = stamp + 1",
+        "tenant = 'acmf'",
+        "aggregate_type = 'mark'",
+        "aggregate_id = 'acme/3'",
+        "sequence = 77",
+        "event_type = 'Seen'",
+        "event_version = '2'",
+        "payload = x'02'",
+        "metadata = '{\"by\":\"x\"}'",
+        "customer = NULL",
+        "partition = 2",
+        "previous = 1",
+        "config = NULL",
+        "event_id = x'00'",
+        "configures = 1",
+        "checksum = checksum + 1",
+    ];
+    for change in changes {
+        behind.execute(&format!("UPDATE events SET {change} WHERE position = 1"), []).unwrap();
+        let Err(Error::Damaged(told)) = temp.record.read_at(&[Position(1)]).await else {
+            panic!("{change} was not noticed");
+        };
+        assert!(told.contains("position 1"), "{told}");
+        behind.execute_batch("REPLACE INTO events SELECT * FROM kept").unwrap();
+    }
+    assert_eq!(temp.record.read_at(&[Position(1)]).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_row_that_is_gone_is_noticed() {
+    let temp = TempRecord::new();
+    temp.record.append(vec![event("1", vec![1]), event("1", vec![2]), event("2", vec![3])]).await.unwrap();
+    behind(&temp).execute("DELETE FROM events WHERE position = 2", []).unwrap();
+    let read = temp.record.read_after(Select::All, Position(0), 9).await;
+    assert!(matches!(&read, Err(Error::Damaged(told)) if told.contains("position 2")), "{read:?}");
+    assert!(temp.record.read_after(Select::All, Position(1), 9).await.is_err());
+}
+
+/// What a crash leaves: the files as they are at some moment, without a farewell.
+#[tokio::test]
+async fn what_was_answered_is_in_the_files_at_once() {
+    let temp = TempRecord::new();
+    let crashed = tempfile::tempdir().unwrap();
+    for n in 1..=20 {
+        temp.record.append(vec![event("1", vec![n]), event("2", vec![n])]).await.unwrap();
+        for file in ["log.db", "log.db-wal"] {
+            std::fs::copy(temp.folder().join(file), crashed.path().join(file)).unwrap();
+        }
+        let record = SqliteRecord::open(crashed.path(), Options::default()).unwrap();
+        let rows = record.read_after(Select::All, Position(0), 999).await.unwrap();
+        assert_eq!(rows.len(), 2 * usize::from(n));
+        drop(record);
+        std::fs::remove_file(crashed.path().join("log.db")).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_fails_its_group_whole_and_writing_goes_on_when_there_is_room() {
+    let temp = TempRecord::new();
+    temp.record.append(vec![event("1", vec![1])]).await.unwrap();
+    let writer = temp.record.writer.as_ref().unwrap();
+    writer.limit_pages(1);
+    let big = || vec![event("1", vec![2; 200_000]), event("2", vec![2])];
+    let full = temp.record.append(big()).await;
+    assert!(matches!(full, Err(Error::Unavailable(_))), "{full:?}");
+    assert_eq!(temp.record.head().borrow().position, Position(1));
+    assert_eq!(temp.record.read_after(Select::All, Position(0), 9).await.unwrap().len(), 1);
+    writer.limit_pages(1_000_000);
+    let outcomes = temp.record.append(big()).await.unwrap();
+    assert!(matches!(outcomes[1], Outcome::Appended { first: Position(3), .. }), "{outcomes:?}");
+    let rows = temp.record.read_after(Select::All, Position(0), 9).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.previous).collect::<Vec<_>>(), [0, 1, 2].map(|n| Some(Position(n))));
+}
+
+#[tokio::test]
+async fn who_sends_faster_than_the_disk_takes_waits_for_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { queue_bytes: 4096, ..Options::default() };
+    let record = SqliteRecord::open(folder.path(), options).unwrap();
+    // Each is larger than the whole queue: they go through one by one, and all do.
+    let sends = (0..20u8).map(|n| {
+        let record = Arc::clone(&record);
+        tokio::spawn(async move { record.append(vec![event("1", vec![n; 10_000])]).await.unwrap() })
+    });
+    for send in sends.collect::<Vec<_>>() {
+        tokio::time::timeout(Duration::from_secs(10), send).await.unwrap().unwrap();
+    }
+    assert_eq!(record.head().borrow().position, Position(20));
 }

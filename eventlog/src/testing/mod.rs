@@ -1,4 +1,8 @@
 //! For tests of this crate and of those above it: a record in a folder that goes away, and a clock that is set.
+//!
+//! Read next: [`contract`], what every home of the record has to keep.
+
+pub mod contract;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +18,7 @@ use crate::checkpoint::Checkpoints;
 use crate::crypto::Vault;
 use crate::customer_stream::Door;
 use crate::record::sqlite::{Options, SqliteRecord};
-use crate::record::{Clock, Metadata, StreamId, StreamKind};
+use crate::record::{Clock, Metadata, Record, StreamId, StreamKind};
 
 /// The master key of every test's vault.
 pub const MASTER: [u8; 32] = [7; 32];
@@ -91,6 +95,11 @@ impl TempRecord {
         Self { record, clock, folder }
     }
 
+    /// The folder and the record, for a test that opens it in its own way.
+    pub fn into_parts(self) -> (TempDir, Arc<SqliteRecord>) {
+        (self.folder, self.record)
+    }
+
     /// A vault under [`MASTER`].
     pub fn vault(&self) -> Arc<Vault> {
         Arc::new(Vault::new(self.record.clone(), MASTER))
@@ -146,6 +155,20 @@ impl TempRecord {
         let done = self.commands().execute::<client::Client>(stream, command, Metadata::default()).await;
         done.expect("a new client");
         ClientId::from(id)
+    }
+}
+
+impl contract::Home for TempRecord {
+    fn record(&self) -> Arc<dyn Record> {
+        self.record.clone()
+    }
+
+    fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+
+    fn reopen(self) -> Self {
+        TempRecord::reopen(self)
     }
 }
 
