@@ -2,4 +2,6 @@
 //!
 //! Reading order: [`server`] (connections), [`http`] (what can be asked, in one table), [`oauth`] (who may ask).
 
+pub mod http;
+pub mod oauth;
 pub mod server;

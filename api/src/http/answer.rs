@@ -1,0 +1,85 @@
+//! What a handler answers, and how it is put on the wire.
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use domain::json::Json;
+
+use super::problem::Problem;
+
+/// A good answer.
+#[derive(Debug)]
+pub struct Answer {
+    status: StatusCode,
+    body: Option<(HeaderValue, String)>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+impl Answer {
+    /// 200 with a body.
+    pub fn ok(body: impl Into<Json>) -> Self {
+        Self::json(StatusCode::OK, &body.into())
+    }
+
+    /// 201 with a body.
+    pub fn created(body: impl Into<Json>) -> Self {
+        Self::json(StatusCode::CREATED, &body.into())
+    }
+
+    /// 204.
+    pub fn no_content() -> Self {
+        Self { status: StatusCode::NO_CONTENT, body: None, headers: Vec::new() }
+    }
+
+    /// A status with a body.
+    pub fn json(status: StatusCode, body: &Json) -> Self {
+        Self { status, body: Some((JSON, body.to_string())), headers: Vec::new() }
+    }
+
+    /// A body that is not JSON.
+    pub fn text(status: StatusCode, content_type: &'static str, body: String) -> Self {
+        Self { status, body: Some((HeaderValue::from_static(content_type), body)), headers: Vec::new() }
+    }
+
+    /// The same with a header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// The same with the resource's version as its tag.
+    #[must_use]
+    pub fn version(self, version: u64) -> Self {
+        match HeaderValue::from_str(&format!("\"{version}\"")) {
+            Ok(tag) => self.header(header::ETAG, tag),
+            Err(_) => self,
+        }
+    }
+
+    /// On the wire; `head`: without the body, which is still described.
+    pub fn into_response(self, head: bool) -> Response<Body> {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        if let Some((content_type, body)) = self.body {
+            headers.insert(header::CONTENT_TYPE, content_type);
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+            headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            headers.extend(self.headers);
+            if !head {
+                *response.body_mut() = Body::from(body);
+            }
+        } else {
+            headers.extend(self.headers);
+        }
+        response
+    }
+}
+
+impl From<Problem> for Answer {
+    fn from(problem: Problem) -> Self {
+        Self { headers: problem.headers, ..Self::json(problem.status, &problem.body) }
+    }
+}

@@ -1,0 +1,264 @@
+//! Taking a request's body in: of the right type, not too long, not too slow, and not too many at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::{HeaderMap, StatusCode, header};
+use domain::json::{self, Json, Limits};
+use http_body_util::BodyExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout_at};
+
+use super::problem::Problem;
+
+/// What a path takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// Nothing: what comes is not looked at.
+    None,
+    /// JSON of at most so many bytes.
+    Json(usize),
+    /// JSON or lines of JSON, of at most so many bytes.
+    Lines(usize),
+    /// A form of at most so many bytes.
+    Form(usize),
+}
+
+/// How the body came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `application/json`
+    Json,
+    /// `application/x-ndjson`
+    Lines,
+    /// `application/x-www-form-urlencoded`
+    Form,
+}
+
+impl Payload {
+    fn formats(self) -> &'static [(&'static str, Format)] {
+        const JSON: (&str, Format) = ("application/json", Format::Json);
+        match self {
+            Self::None => &[],
+            Self::Json(_) => &[JSON],
+            Self::Lines(_) => &[JSON, ("application/x-ndjson", Format::Lines)],
+            Self::Form(_) => &[("application/x-www-form-urlencoded", Format::Form)],
+        }
+    }
+
+    fn limit(self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Json(limit) | Self::Lines(limit) | Self::Form(limit) => limit,
+        }
+    }
+}
+
+/// A body that has been taken in.
+#[derive(Debug)]
+pub struct Taken {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// How they came.
+    pub format: Format,
+    /// The place that they take up among all bodies, given back with them.
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+/// How much all bodies at once may take, and how slowly one may come.
+#[derive(Clone)]
+pub struct Intake {
+    kibibytes: Arc<Semaphore>,
+    pause: Duration,
+    whole: Duration,
+}
+
+impl Default for Intake {
+    fn default() -> Self {
+        Self::new(256 * 1024, Duration::from_secs(10), Duration::from_secs(60))
+    }
+}
+
+impl Intake {
+    /// At most `kibibytes` of bodies at once, each with progress every `pause` and complete after `whole`.
+    pub fn new(kibibytes: usize, pause: Duration, whole: Duration) -> Self {
+        Self { kibibytes: Arc::new(Semaphore::new(kibibytes)), pause, whole }
+    }
+
+    /// Takes a body in.
+    ///
+    /// # Errors
+    /// 415, 413, 408 (too slow), 400 (broken off), 503 (too many at once), in this order of looking.
+    pub async fn take(&self, payload: Payload, headers: &HeaderMap, body: Body) -> Result<Taken, Problem> {
+        let format = format(payload, headers, &body)?;
+        if payload == Payload::None || body.is_end_stream() {
+            return Ok(Taken { bytes: Bytes::new(), format, _place: None });
+        }
+        let limit = payload.limit();
+        if body.size_hint().lower() > limit as u64 {
+            return Err(over(limit));
+        }
+        self.collect(body, limit, format).await
+    }
+
+    async fn collect(&self, mut body: Body, limit: usize, format: Format) -> Result<Taken, Problem> {
+        let end = Instant::now() + self.whole;
+        let mut bytes = Vec::new();
+        let mut place: Option<OwnedSemaphorePermit> = None;
+        loop {
+            let frame = match timeout_at(end.min(Instant::now() + self.pause), body.frame()).await {
+                Ok(Some(Ok(frame))) => frame,
+                Ok(None) => return Ok(Taken { bytes: bytes.into(), format, _place: place }),
+                Ok(Some(Err(_))) => return Err(Problem::bad("the body broke off")),
+                Err(_) => {
+                    return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly"));
+                }
+            };
+            let Ok(data) = frame.into_data() else { continue };
+            if bytes.len() + data.len() > limit {
+                return Err(over(limit));
+            }
+            bytes.extend_from_slice(&data);
+            self.widen(&mut place, bytes.len())?;
+        }
+    }
+
+    /// Makes `place` big enough for `bytes`.
+    fn widen(&self, place: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), Problem> {
+        let held = place.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let Some(more) = bytes.div_ceil(1024).checked_sub(held).filter(|more| *more > 0) else {
+            return Ok(());
+        };
+        let more = u32::try_from(more).unwrap_or(u32::MAX);
+        let permit = self.kibibytes.clone().try_acquire_many_owned(more);
+        let permit = permit.map_err(|_| Problem::unavailable("too many bodies at once"))?;
+        match place {
+            Some(place) => place.merge(permit),
+            None => *place = Some(permit),
+        }
+        Ok(())
+    }
+}
+
+fn over(limit: usize) -> Problem {
+    let shown = if limit >= 1024 * 1024 {
+        format!("{} MiB", limit / 1024 / 1024)
+    } else {
+        format!("{} KiB", limit / 1024)
+    };
+    Problem::too_large(format!("the body is over {shown}"))
+}
+
+fn format(payload: Payload, headers: &HeaderMap, body: &Body) -> Result<Format, Problem> {
+    let formats = payload.formats();
+    let Some((first, assumed)) = formats.first() else { return Ok(Format::Json) };
+    if body.is_end_stream() && !headers.contains_key(header::CONTENT_TYPE) {
+        return Ok(*assumed);
+    }
+    let said = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    said.and_then(|said| formats.iter().find(|(name, _)| is_type(said, name)).map(|(_, format)| *format))
+        .ok_or_else(|| {
+            let names: Vec<&str> = formats.iter().map(|(name, _)| *name).collect();
+            let found = said.map_or_else(|| "none".to_owned(), |said| format!("{said:?}"));
+            let expected = if names.len() > 1 { names.join(" or ") } else { (*first).to_owned() };
+            Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                format!("the content type has to be {expected}; found {found}"),
+            )
+        })
+}
+
+/// Whether a `Content-Type` says `name`, in UTF-8 if it names a character set.
+fn is_type(said: &str, name: &str) -> bool {
+    let mut parts = said.split(';').map(str::trim);
+    let utf8 = |parameter: &str| match parameter.split_once('=') {
+        Some((key, value)) if key.trim().eq_ignore_ascii_case("charset") => {
+            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    };
+    parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case(name)) && parts.all(utf8)
+}
+
+/// Reads JSON; a long text is read apart, so that it holds up nobody.
+///
+/// # Errors
+/// What is not acceptable JSON, with its place.
+pub async fn parse(bytes: Bytes, limits: Limits) -> Result<Json, Problem> {
+    const LONG: usize = 64 * 1024;
+    if bytes.is_empty() {
+        return Err(Problem::bad("the body is empty; a JSON text is expected"));
+    }
+    if bytes.len() <= LONG {
+        return Ok(json::parse(&bytes, limits)?);
+    }
+    apart(move || json::parse(&bytes, limits)).await?.map_err(Problem::from)
+}
+
+/// Runs work that takes long on a thread of its own.
+///
+/// # Errors
+/// 500 if it panics.
+pub async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Problem::internal(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    async fn status(intake: &Intake, content_type: Option<&str>, body: Body) -> Result<Format, u16> {
+        let mut headers = HeaderMap::new();
+        if let Some(content_type) = content_type {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(content_type).unwrap());
+        }
+        let taken = intake.take(Payload::Lines(2048), &headers, body).await;
+        taken.map(|taken| taken.format).map_err(|problem| problem.status.as_u16())
+    }
+
+    #[tokio::test]
+    async fn type_comes_before_size_and_both_before_the_body() {
+        let intake = Intake::default();
+        let json = Some("application/json; charset=UTF-8");
+        assert_eq!(status(&intake, json, "{}".into()).await, Ok(Format::Json));
+        assert_eq!(status(&intake, Some("Application/X-NDJSON"), "{}".into()).await, Ok(Format::Lines));
+        assert_eq!(status(&intake, None, Body::empty()).await, Ok(Format::Json));
+        let long = || Body::from(vec![b' '; 4096]);
+        for wrong in
+            [None, Some("text/plain"), Some("application/json; charset=latin1"), Some("application/jsonx")]
+        {
+            assert_eq!(status(&intake, wrong, long()).await, Err(415), "{wrong:?}");
+        }
+        assert_eq!(status(&intake, json, long()).await, Err(413));
+    }
+
+    #[tokio::test]
+    async fn all_bodies_together_are_bounded() {
+        let intake = Intake::new(1, Duration::from_secs(1), Duration::from_secs(1));
+        assert_eq!(status(&intake, Some("application/json"), vec![b' '; 1025].into()).await, Err(503));
+        assert_eq!(
+            status(&intake, Some("application/json"), vec![b' '; 1024].into()).await,
+            Ok(Format::Json)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stops_coming_is_given_up() {
+        struct Never;
+        impl HttpBody for Never {
+            type Data = Bytes;
+            type Error = axum::Error;
+            fn poll_frame(
+                self: std::pin::Pin<&mut Self>,
+                _: &mut std::task::Context<'_>,
+            ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, axum::Error>>> {
+                std::task::Poll::Pending
+            }
+        }
+        let body = Body::new(Never);
+        assert_eq!(status(&Intake::default(), Some("application/json"), body).await, Err(408));
+    }
+}

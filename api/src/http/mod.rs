@@ -1,0 +1,39 @@
+//! What can be asked over HTTP, and how it is answered.
+//!
+//! Reading order: [`routes`] (the one table) and [`route`] (what a row says), [`dispatch`] (the order of checks),
+//! [`call`] (what a handler gets), [`answer`] and [`problem`] (what it gives), then the folders: one for each
+//! resource. [`state`] is what all of it needs from the rest of the system.
+
+pub mod answer;
+pub mod body;
+pub mod call;
+pub mod change;
+pub mod conditional;
+pub mod cursor;
+pub mod dispatch;
+pub mod fields;
+pub mod list;
+pub mod metrics;
+pub mod peer;
+pub mod problem;
+pub mod query;
+pub mod rate;
+pub mod route;
+pub mod routes;
+pub mod state;
+pub mod trail;
+
+mod audit;
+mod clients;
+mod customers;
+mod events;
+mod health;
+mod key_attribute;
+mod patterns;
+mod reactions;
+mod templates;
+mod tenants;
+mod token;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+//! Patterns: when these things happen to one customer, then do that.
+
+pub mod contributing;
+pub mod matches;
+pub mod validate;
+
+use std::collections::BTreeSet;
+
+use domain::ids::{PatternId, TemplateId};
+use domain::json::{Json, Object};
+use domain::pattern::{Command, Definition, Error, Pattern};
+
+use super::answer::Answer;
+use super::call::Call;
+use super::change;
+use super::conditional::IfMatch;
+use super::problem::Problem;
+
+/// GET /tenants/{tid}/patterns
+pub async fn list(call: Call) -> Result<Answer, Problem> {
+    let patterns = call.state.views.patterns(&call.tenant).await?;
+    Ok(Answer::ok(patterns.iter().map(|view| shown(&view.id, &view.definition)).collect::<Vec<_>>()))
+}
+
+/// GET /tenants/{tid}/patterns/{id}
+pub async fn show(call: Call) -> Result<Answer, Problem> {
+    answer(&call, call.param("id")).await
+}
+
+/// POST /tenants/{tid}/patterns
+pub async fn create(call: Call) -> Result<Answer, Problem> {
+    let mut fields = call.fields().await?;
+    let name = fields.mandatory_name("name");
+    let description = fields.optional_text("description");
+    let status = fields.boolean("status").flatten().unwrap_or(false);
+    let (when, then) = (fields.optional_text("when"), fields.optional_text("then"));
+    fields.end()?;
+    let _turn = call.state.turns.of(&call.tenant).await;
+    let templates = templates(&call).await?;
+    let limits = call.state.settings.languages;
+    let command = Command::Create { name, description, status, when, then, templates, limits };
+    let last = call.state.views.last_pattern_number(&call.tenant).await?;
+    let id = change::create::<Pattern>(&call, last, command).await?;
+    let view = change::seen(call.state.views.pattern(&call.tenant, &PatternId(id)).await?)?;
+    Ok(Answer::created(shown(&view.id, &view.definition)).version(view.version))
+}
+
+/// PUT /tenants/{tid}/patterns/{id}
+pub async fn update(call: Call) -> Result<Answer, Problem> {
+    let if_match = IfMatch::of(&call.headers)?;
+    let mut fields = call.fields().await?;
+    fields.repeats("id", call.param("id"));
+    let name = fields.changed_name("name");
+    let description = fields.text("description");
+    let status = fields.boolean("status").map(|status| status.unwrap_or(false));
+    let (when, then) = (fields.text("when"), fields.text("then"));
+    fields.end()?;
+    let _turn = call.state.turns.of(&call.tenant).await;
+    let expected = if_match.expected(view(&call, call.param("id")).await?.version)?;
+    let templates = templates(&call).await?;
+    let limits = call.state.settings.languages;
+    let command = Command::Update { expected, name, description, status, when, then, templates, limits };
+    change::execute::<Pattern>(&call, call.param("id"), command).await?;
+    answer(&call, call.param("id")).await
+}
+
+/// DELETE /tenants/{tid}/patterns/{id}
+pub async fn delete(call: Call) -> Result<Answer, Problem> {
+    let if_match = IfMatch::of(&call.headers)?;
+    let _turn = call.state.turns.of(&call.tenant).await;
+    let expected = if_match.expected(view(&call, call.param("id")).await?.version)?;
+    change::execute::<Pattern>(&call, call.param("id"), Command::Delete { expected }).await?;
+    Ok(Answer::no_content())
+}
+
+async fn view(call: &Call, id: &str) -> Result<projections::PatternView, Problem> {
+    let view = call.state.views.pattern(&call.tenant, &PatternId::from(id)).await?;
+    view.ok_or_else(|| Error::Missing.into())
+}
+
+async fn answer(call: &Call, id: &str) -> Result<Answer, Problem> {
+    let view = view(call, id).await?;
+    Ok(Answer::ok(shown(&view.id, &view.definition)).version(view.version))
+}
+
+/// The templates that the tenant has.
+async fn templates(call: &Call) -> Result<BTreeSet<TemplateId>, Problem> {
+    Ok(call.state.views.templates(&call.tenant).await?.into_iter().map(|view| view.id).collect())
+}
+
+fn shown(id: &PatternId, definition: &Definition) -> Json {
+    let mut shown = Object::new();
+    shown.set("id", id.as_str());
+    shown.set("name", definition.name.as_str());
+    if let Some(description) = &definition.description {
+        shown.set("description", description.as_str());
+    }
+    shown.set("status", definition.status);
+    if let Some(when) = &definition.when {
+        shown.set("when", when.as_str());
+    }
+    if let Some(then) = &definition.then {
+        shown.set("then", then.as_str());
+    }
+    shown.into()
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match &error {
+            Error::Missing => Self::missing("there is no such pattern"),
+            Error::Exists | Error::Changed(_) => Self::conflict(error.to_string()),
+            Error::Name => Self::bad_field("name", &error.to_string()),
+            Error::Invalid(invalid) => {
+                let first = invalid.first().and_then(|invalid| {
+                    let problem = invalid.diagnostics.first()?;
+                    Some(format!(": {}: {}", invalid.field.name(), problem.render(&invalid.source)))
+                });
+                let sentence = format!("{error}{}", first.unwrap_or_default());
+                Self::bad(sentence).details(validate::details(invalid))
+            }
+        }
+    }
+}

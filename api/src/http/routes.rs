@@ -1,0 +1,115 @@
+//! The one table of what can be asked (rest-api.md §1).
+//!
+//! The words of a row: method, path, reach, who may, what comes in, who answers.
+
+use axum::http::Method;
+use domain::client::Scope::{Events, Read, Write};
+
+use super::body::Payload;
+use super::events::EVENT_BYTES;
+use super::route::Access::{Admin, Open, Tenant};
+use super::route::Reach::{Both, Operator, Versioned};
+use super::route::Route;
+use super::{
+    audit, clients, customers, events, health, key_attribute, patterns, reactions, templates, tenants, token,
+};
+
+const NONE: Payload = Payload::None;
+const JSON: Payload = Payload::Json(1024 * 1024);
+const EVENT: Payload = Payload::Json(EVENT_BYTES);
+const BATCH: Payload = Payload::Lines(16 * 1024 * 1024);
+const FORM: Payload = Payload::Form(16 * 1024);
+
+macro_rules! route {
+    ($method:ident $path:literal, $reach:expr, $access:expr, $payload:expr, $handler:path) => {
+        Route {
+            method: Method::$method,
+            path: $path,
+            reach: $reach,
+            access: $access,
+            payload: $payload,
+            handler: |call| Box::pin($handler(call)),
+        }
+    };
+}
+
+/// Everything that can be asked.
+pub static ROUTES: &[Route] = &[
+    route!(POST "/token", Both, Open, FORM, token::issue),
+    route!(GET "/tenants/{tid}", Both, Tenant(Read), NONE, tenants::show),
+    route!(GET "/tenants/{tid}/key-attribute", Both, Tenant(Read), NONE, key_attribute::show),
+    route!(POST "/tenants/{tid}/key-attribute", Both, Tenant(Write), JSON, key_attribute::set),
+    route!(GET "/tenants/{tid}/patterns", Both, Tenant(Read), NONE, patterns::list),
+    route!(POST "/tenants/{tid}/patterns", Both, Tenant(Write), JSON, patterns::create),
+    route!(GET "/tenants/{tid}/patterns/{id}", Both, Tenant(Read), NONE, patterns::show),
+    route!(PUT "/tenants/{tid}/patterns/{id}", Both, Tenant(Write), JSON, patterns::update),
+    route!(DELETE "/tenants/{tid}/patterns/{id}", Both, Tenant(Write), NONE, patterns::delete),
+    route!(GET "/tenants/{tid}/templates", Both, Tenant(Read), NONE, templates::list),
+    route!(POST "/tenants/{tid}/templates", Both, Tenant(Write), JSON, templates::create),
+    route!(GET "/tenants/{tid}/templates/{id}", Both, Tenant(Read), NONE, templates::show),
+    route!(PUT "/tenants/{tid}/templates/{id}", Both, Tenant(Write), JSON, templates::update),
+    route!(DELETE "/tenants/{tid}/templates/{id}", Both, Tenant(Write), NONE, templates::delete),
+    route!(POST "/tenants/{tid}/event", Both, Tenant(Events), EVENT, events::create),
+    route!(GET "/tenants/{tid}/event/history", Both, Tenant(Read), NONE, events::history::list),
+    route!(POST "/tenants/{tid}/events", Versioned, Tenant(Events), BATCH, events::batch::create),
+    route!(POST "/tenants/{tid}/patterns/validate", Versioned, Tenant(Read), JSON, patterns::validate::validate),
+    route!(GET "/tenants/{tid}/patterns/{id}/matches", Versioned, Tenant(Read), NONE, patterns::matches::list),
+    route!(
+        GET "/tenants/{tid}/patterns/{id}/contributing",
+        Versioned,
+        Tenant(Read),
+        NONE,
+        patterns::contributing::show
+    ),
+    route!(GET "/tenants/{tid}/customers/{key}", Versioned, Tenant(Read), NONE, customers::timeline),
+    route!(GET "/tenants/{tid}/reactions", Versioned, Tenant(Read), NONE, reactions::list),
+    route!(GET "/tenants/{tid}/reactions/{id}", Versioned, Tenant(Read), NONE, reactions::show),
+    route!(POST "/tenants/{tid}/reactions/{id}/cancel", Versioned, Tenant(Write), NONE, reactions::cancel),
+    route!(GET "/tenants/{tid}/audit", Versioned, Tenant(Read), NONE, audit::list),
+    route!(GET "/tenants", Versioned, Admin, NONE, tenants::list),
+    route!(POST "/tenants", Versioned, Admin, JSON, tenants::create),
+    route!(GET "/tenants/{tid}/clients", Versioned, Admin, NONE, clients::list),
+    route!(POST "/tenants/{tid}/clients", Versioned, Admin, JSON, clients::create),
+    route!(DELETE "/tenants/{tid}/clients/{id}", Versioned, Admin, NONE, clients::delete),
+    route!(GET "/healthz", Operator, Open, NONE, health::live),
+    route!(GET "/readyz", Operator, Open, NONE, health::ready),
+    route!(GET "/metrics", Operator, Open, NONE, health::metrics),
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::http::route::{allow, row};
+
+    #[test]
+    fn every_row_is_there_once_and_paths_with_a_tenant_are_guarded() {
+        let mut seen = BTreeSet::new();
+        let mut reach = BTreeMap::new();
+        for route in ROUTES {
+            assert!(seen.insert((route.method.as_str(), route.path)), "{} twice", route.path);
+            let first = reach.entry(route.path).or_insert(route.reach);
+            assert_eq!(*first, route.reach, "one path has one reach: {}", route.path);
+            if route.path.contains("{tid}") {
+                assert_ne!(route.access, Open, "{}", route.path);
+            }
+            let takes = route.method == Method::POST || route.method == Method::PUT;
+            assert!(takes || route.payload == NONE, "{}", route.path);
+        }
+    }
+
+    #[test]
+    fn a_head_is_a_get_and_allow_names_all() {
+        let rows: Vec<&Route> =
+            ROUTES.iter().filter(|route| route.path == "/tenants/{tid}/patterns").collect();
+        assert_eq!(allow(&rows), "GET, HEAD, POST");
+        assert_eq!(row(&rows, &Method::HEAD).unwrap().method, Method::GET);
+        assert!(row(&rows, &Method::DELETE).is_none());
+        let urls = rows[0].urls();
+        assert!(urls.contains(&"/tenants/{tid}/patterns".to_owned()));
+        assert!(urls.contains(&"/1.0/tenants/{tid}/patterns/".to_owned()));
+        let beyond = ROUTES.iter().find(|route| route.path == "/tenants/{tid}/audit").unwrap();
+        assert!(beyond.urls().iter().all(|url| url.starts_with("/1.0/")));
+    }
+}

@@ -1,0 +1,165 @@
+//! What handlers need from the rest of the system, in one place; the composition root fills it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use domain::dsl;
+use domain::ids::{Position, TenantId};
+use eventlog::aggregates::Commands;
+use eventlog::crypto::Vault;
+use eventlog::customer_stream::Door;
+use eventlog::record::Record;
+use notifier::runtime::Handle;
+use projections::Views;
+use tokio::sync::watch;
+
+use super::body::Intake;
+use super::cursor::Cursors;
+use super::health::Readiness;
+use super::metrics::Metrics;
+use super::peer::Cidr;
+use super::problem::Problem;
+use super::rate::Rates;
+use crate::oauth::bearer::Grants;
+use crate::oauth::secret::Secrets;
+use crate::oauth::throttle::Throttle;
+
+/// The parts of the system that handlers speak to.
+#[derive(Clone)]
+pub struct System {
+    /// The record.
+    pub record: Arc<dyn Record>,
+    /// What opens what is sealed.
+    pub vault: Arc<Vault>,
+    /// The administrative aggregates.
+    pub commands: Commands,
+    /// The door of the customer event stream.
+    pub door: Arc<Door>,
+    /// The read models.
+    pub views: Views,
+    /// What runs reactions.
+    pub notifier: Handle,
+    /// Up to where the engine has committed every match.
+    pub engine: watch::Receiver<Position>,
+}
+
+/// What the operator sets.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Limits of the languages.
+    pub languages: dsl::Limits,
+    /// Events a second for each tenant; 0: no limit.
+    pub tenant_events_per_second: u32,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Cidr>,
+    /// The key of cursors; all servers of a system share it.
+    pub cursor_key: [u8; 32],
+    /// How long a handler may take.
+    pub handler: Duration,
+}
+
+impl Settings {
+    /// The defaults, with a key for cursors.
+    pub fn new(cursor_key: [u8; 32]) -> Self {
+        Self {
+            languages: dsl::Limits::default(),
+            tenant_events_per_second: 10_000,
+            trusted_proxies: Vec::new(),
+            cursor_key,
+            handler: Duration::from_secs(30),
+        }
+    }
+}
+
+/// All of it, and what the edge itself keeps in mind.
+pub struct State {
+    system: System,
+    /// What the operator sets.
+    pub settings: Settings,
+    /// What was asked so far.
+    pub metrics: Metrics,
+    /// Whether work should be sent here.
+    pub readiness: Readiness,
+    /// Room for bodies.
+    pub intake: Intake,
+    /// How many events a second each tenant may send.
+    pub rates: Rates,
+    /// Where next pages begin.
+    pub cursors: Cursors,
+    /// Whose turn it is to change a tenant's patterns and templates.
+    pub turns: Turns,
+    /// What tokens grant.
+    pub grants: Grants,
+    /// Secrets' hashes.
+    pub secrets: Secrets,
+    /// Failed guesses.
+    pub throttle: Throttle,
+    run: u32,
+    requests: AtomicU64,
+}
+
+impl std::ops::Deref for State {
+    type Target = System;
+
+    fn deref(&self) -> &System {
+        &self.system
+    }
+}
+
+impl State {
+    /// A state over a system.
+    ///
+    /// # Errors
+    /// The random source fails.
+    pub fn new(system: System, settings: Settings) -> Result<Self, getrandom::Error> {
+        Ok(Self {
+            metrics: Metrics::default(),
+            readiness: Readiness::default(),
+            intake: Intake::default(),
+            rates: Rates::new(settings.tenant_events_per_second),
+            cursors: Cursors::new(settings.cursor_key),
+            turns: Turns::default(),
+            grants: Grants::default(),
+            secrets: Secrets::default(),
+            throttle: Throttle::default(),
+            run: getrandom::u32()?,
+            requests: AtomicU64::new(0),
+            system,
+            settings,
+        })
+    }
+
+    /// An id for a request: unlike that of any other, in this run and others.
+    pub fn next_request_id(&self) -> String {
+        format!("{:08x}-{:x}", self.run, self.requests.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The tenant of that id or uuid.
+    ///
+    /// # Errors
+    /// The read models'.
+    pub async fn tenant_named(&self, name: &str) -> Result<Option<TenantId>, Problem> {
+        if let Some(view) = self.views.tenant(&TenantId::from(name)).await? {
+            return Ok(Some(view.id));
+        }
+        Ok(self.views.tenant_by_uuid(&name.to_ascii_lowercase()).await?.map(|view| view.id))
+    }
+}
+
+/// One change at a time to a tenant's patterns and templates: what a pattern names must not be deleted meanwhile,
+/// and two new ones must not race for an id.
+#[derive(Default)]
+pub struct Turns(Mutex<HashMap<TenantId, Arc<tokio::sync::Mutex<()>>>>);
+
+impl Turns {
+    /// Waits for a turn with a tenant's configuration.
+    pub async fn of(&self, tenant: &TenantId) -> tokio::sync::OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.entry(tenant.clone()).or_default().clone()
+        };
+        turn.lock_owned().await
+    }
+}

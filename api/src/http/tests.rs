@@ -1,0 +1,394 @@
+//! The edge over a real record in a temporary folder: order of checks, resources, events, walls.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, header};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use domain::json::{Json, Limits, parse};
+use eventlog::aggregates::Commands;
+use eventlog::checkpoint::Checkpoints;
+use eventlog::crypto::Vault;
+use eventlog::customer_stream::Door;
+use eventlog::record::Record;
+use eventlog::record::sqlite::{Options, SqliteRecord};
+use http_body_util::BodyExt;
+use notifier::endpoint::Endpoints;
+use notifier::runtime::Notifier;
+use projections::{Runner, Views};
+use tower::ServiceExt;
+
+use super::dispatch::{Face, router};
+use super::state::{Settings, State, System};
+use crate::oauth::make_admin;
+
+struct Edge {
+    router: Router,
+    _folder: tempfile::TempDir,
+}
+
+struct Answered {
+    status: u16,
+    headers: HeaderMap,
+    body: Json,
+}
+
+impl Answered {
+    fn text(&self, name: &str) -> &str {
+        self.body.get(name).and_then(Json::as_text).unwrap_or_else(|| panic!("no {name} in {}", self.body))
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl Edge {
+    async fn new(change: impl FnOnce(&mut Settings)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let record: Arc<dyn Record> = SqliteRecord::open(folder.path(), Options::default()).unwrap();
+        let views = Views::open(&folder.path().join("views.db")).unwrap();
+        let checkpoints = Checkpoints::open(folder.path()).unwrap();
+        let vault = Arc::new(Vault::new(record.clone(), [7; 32]));
+        let door = Arc::new(Door::new(record.clone(), vault.clone()));
+        let commands = Commands::new(record.clone(), vault.clone());
+        tokio::spawn(Runner::new(views.clone(), record.clone(), vault.clone()).run());
+        let options = engine::runtime::Options::default();
+        let engine =
+            engine::runtime::Engine::new(record.clone(), vault.clone(), checkpoints.clone(), options);
+        let matched = engine.progress();
+        tokio::spawn(engine.run(std::future::pending()));
+        let options = notifier::runtime::Options::default();
+        let checkpoints = Arc::new(checkpoints);
+        let endpoints = Endpoints::built_in();
+        let notifier =
+            Notifier::new(record.clone(), vault.clone(), door.clone(), checkpoints, endpoints, options);
+        let handle = notifier.handle();
+        tokio::spawn(notifier.run(std::future::pending()));
+        let made = make_admin(&commands, &"root".into(), "hush").await.unwrap();
+        views.wait_for(made.position).await.unwrap();
+        let system = System { record, vault, commands, door, views, notifier: handle, engine: matched };
+        let mut settings = Settings::new([9; 32]);
+        change(&mut settings);
+        let state = Arc::new(State::new(system, settings).unwrap());
+        Self { router: router(&state, Face::All), _folder: folder }
+    }
+
+    async fn send(&self, request: Request<Body>) -> Answered {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let body =
+            if bytes.is_empty() { Json::Null } else { parse(&bytes, Limits::STORED).unwrap_or(Json::Null) };
+        assert!(parts.headers.contains_key("x-request-id"), "{:?}", parts.status);
+        Answered { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// `ask("POST /1.0/tenants", token, body)`; a body is JSON.
+    async fn ask(&self, line: &str, token: &str, body: &str) -> Answered {
+        let (method, path) = line.split_once(' ').unwrap();
+        let mut request = Request::builder().method(method).uri(path);
+        if !token.is_empty() {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if !body.is_empty() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    async fn token(&self, client: &str, secret: &str) -> Answered {
+        let request = Request::post("/token")
+            .header(header::AUTHORIZATION, format!("Basic {}", STANDARD.encode(format!("{client}:{secret}"))))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from("grant_type=client_credentials"));
+        self.send(request.unwrap()).await
+    }
+
+    async fn admin(&self) -> String {
+        self.token("root", "hush").await.text("access_token").to_owned()
+    }
+
+    /// Makes a tenant and a client of it; the client's token.
+    async fn tenant(&self, id: &str, scopes: &str) -> String {
+        let admin = self.admin().await;
+        let made = self.ask("POST /1.0/tenants", &admin, &format!(r#"{{"id":"{id}","name":"N"}}"#)).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+        let path = format!("POST /1.0/tenants/{id}/clients");
+        let client = self.ask(&path, &admin, &format!(r#"{{"name":"c","scopes":{scopes}}}"#)).await;
+        assert_eq!(client.status, 201, "{}", client.body);
+        self.token(client.text("client_id"), client.text("client_secret"))
+            .await
+            .text("access_token")
+            .to_owned()
+    }
+}
+
+const ALL: &str = r#"["read","write","events"]"#;
+
+#[tokio::test]
+async fn checks_come_in_their_order() {
+    let edge = Edge::new(|_| {}).await;
+    let token = edge.tenant("a", ALL).await;
+    let reader = edge.tenant("b", r#"["read"]"#).await;
+    let admin = edge.admin().await;
+    let long = format!("{{\"id\":\"{}\"}}", "x".repeat(300 * 1024));
+    for (line, token, body, status) in [
+        ("GET /nowhere", "", "", 404),
+        ("GET /1.0/tenants/a/nowhere", "", "", 404),
+        ("GET /tenants", &admin, "", 404),
+        ("PATCH /1.0/tenants/a/patterns", "", "", 401),
+        ("GET /1.0/tenants/a/patterns", "wrong", "", 401),
+        ("DELETE /1.0/tenants/b/patterns", &token, "", 403),
+        ("GET /1.0/tenants/none/patterns", &token, "", 403),
+        ("POST /1.0/tenants/b/event", &reader, "", 403),
+        ("GET /1.0/tenants/a/patterns", &admin, "", 403),
+        ("GET /1.0/tenants/none/patterns", &admin, "", 404),
+        ("GET /1.0/tenants/none/clients", &admin, "", 404),
+        ("GET /1.0/tenants", &token, "", 403),
+        ("PATCH /1.0/tenants/a/patterns", &token, "", 405),
+        ("OPTIONS /1.0/tenants/a/patterns", &token, "", 405),
+        ("GET /1.0/tenants/a/patterns/validate", &token, "", 405),
+        ("POST /1.0/tenants/a/event", &token, &long, 413),
+        ("PUT /1.0/tenants/a/patterns/PT9", &token, "{", 400),
+        ("PUT /1.0/tenants/a/patterns/PT9", &token, "{}", 404),
+        ("DELETE /1.0/tenants/a/patterns/PT9", &token, "", 404),
+        ("GET /1.0/tenants/a/audit?before=x", &token, "", 400),
+        ("GET /1.0/tenants/a/reactions?state=odd", &token, "", 400),
+        ("GET /1.0/tenants/a/reactions/RE1", &token, "", 404),
+        ("GET /tenants/a/", &token, "", 200),
+        ("HEAD /1.0/tenants/a/", &token, "", 200),
+        ("GET /healthz", "", "", 200),
+        ("GET /readyz", "", "", 200),
+        ("GET /metrics", "", "", 200),
+    ] {
+        let answered = edge.ask(line, token, body).await;
+        assert_eq!(answered.status, status, "{line}: {}", answered.body);
+        if status >= 400 {
+            assert!(!answered.text("error").is_empty());
+        }
+        match status {
+            401 => assert!(answered.header("www-authenticate").starts_with("Bearer")),
+            405 => assert!(answered.header("allow").contains("POST")),
+            _ => {}
+        }
+    }
+    let other = edge.ask("GET /1.0/tenants/b", &token, "").await;
+    let none = edge.ask("GET /1.0/tenants/none", &token, "").await;
+    assert_eq!(other.body, none.body, "existing or not");
+    let mut bare = Request::post("/1.0/tenants/a/patterns").body(Body::from("{}")).unwrap();
+    bare.headers_mut().insert(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+    assert_eq!(edge.send(bare).await.status, 415);
+}
+
+#[tokio::test]
+async fn a_pattern_lives_and_its_id_is_never_used_again() {
+    let edge = Edge::new(|_| {}).await;
+    let token = &edge.tenant("a", ALL).await;
+    let body = r#"{"then":"(send echo message {:message \"hi\"})","when":"(event (= type \"curl\"))",
+                   "status":true,"name":"One","description":null}"#;
+    let made = edge.ask("POST /1.0/tenants/a/patterns", token, body).await;
+    assert_eq!((made.status, made.text("id"), made.header("etag")), (201, "PT1", "\"1\""), "{}", made.body);
+    assert!(made.body.get("description").is_none());
+    let shown = edge.ask("GET /tenants/a/patterns/PT1", token, "").await;
+    assert_eq!(shown.body, made.body);
+    let bad = edge.ask("PUT /1.0/tenants/a/patterns/PT1", token, r#"{"when":"(evnt)"}"#).await;
+    let detail = &bad.body.get("details").unwrap().as_array().unwrap()[0];
+    assert_eq!((bad.status, detail.get("field").unwrap().as_text()), (400, Some("when")), "{}", bad.body);
+    let put = edge.ask("PUT /1.0/tenants/a/patterns/PT1", token, r#"{"id":"PT1","description":"d"}"#).await;
+    assert_eq!((put.status, put.text("description"), put.text("name")), (200, "d", "One"));
+    let mut stale = Request::delete("/1.0/tenants/a/patterns/PT1").body(Body::empty()).unwrap();
+    stale.headers_mut().insert(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+    stale.headers_mut().insert(header::IF_MATCH, "\"1\"".parse().unwrap());
+    assert_eq!(edge.send(stale).await.status, 409);
+    assert_eq!(edge.ask("DELETE /1.0/tenants/a/patterns/PT1", token, "").await.status, 204);
+    assert_eq!(edge.ask("GET /1.0/tenants/a/patterns/PT1", token, "").await.status, 404);
+    let unfinished = r#"{"name":"Two","when":"(unfinished"}"#;
+    let two = edge.ask("POST /1.0/tenants/a/patterns", token, unfinished).await;
+    assert_eq!((two.status, two.text("id"), two.text("when")), (201, "PT2", "(unfinished"));
+    let enable = edge.ask("PUT /1.0/tenants/a/patterns/PT2", token, r#"{"status":true}"#).await;
+    assert_eq!(enable.status, 400);
+    let audit = edge.ask("GET /1.0/tenants/a/audit", token, "").await;
+    let entries = audit.body.get("entries").unwrap().as_array().unwrap();
+    let kinds: Vec<_> = entries.iter().map(|e| e.get("kind").unwrap().as_text().unwrap()).collect();
+    assert_eq!(kinds[..4], ["created", "deleted", "updated", "created"], "{}", audit.body);
+    let valid =
+        edge.ask("POST /1.0/tenants/a/patterns/validate", token, body.replace("One", "x").as_str()).await;
+    assert_eq!(valid.status, 400, "name is not a field of it");
+    let asked = r#"{"when":"(when (event (= a 1)))","then":"(send echo mesage {})"}"#;
+    let valid = edge.ask("POST /1.0/tenants/a/patterns/validate", token, asked).await;
+    assert_eq!((valid.status, valid.body.get("valid")), (200, Some(&Json::Bool(false))), "{}", valid.body);
+}
+
+#[tokio::test]
+async fn a_template_that_is_in_use_stays() {
+    let edge = Edge::new(|_| {}).await;
+    let token = &edge.tenant("a", ALL).await;
+    for template in [r#"{"name":"inner","template":"x"}"#, r#"{"name":"outer","template":"{{> TM1}}"}"#] {
+        let made = edge.ask("POST /1.0/tenants/a/templates", token, template).await;
+        assert_eq!(made.status, 201, "{}", made.body);
+    }
+    assert_eq!(
+        edge.ask("POST /1.0/tenants/a/templates", token, r#"{"name":"b","template":"{{#x}}"}"#).await.status,
+        400
+    );
+    let pattern = r#"{"name":"p","status":true,"when":"(event (= a 1))",
+                      "then":"(send echo message {:message \"m\"} (template {:message +TM2}))"}"#;
+    let made = edge.ask("POST /1.0/tenants/a/patterns", token, pattern).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let refused = edge.ask("DELETE /1.0/tenants/a/templates/TM1", token, "").await;
+    assert_eq!(refused.status, 409);
+    assert!(refused.text("error").contains("PT1"));
+    assert_eq!(edge.ask("DELETE /1.0/tenants/a/patterns/PT1", token, "").await.status, 204);
+    assert_eq!(edge.ask("DELETE /1.0/tenants/a/templates/TM1", token, "").await.status, 204);
+}
+
+#[tokio::test]
+async fn events_come_in_and_are_told_back() {
+    let edge = Edge::new(|_| {}).await;
+    let token = &edge.tenant("a", ALL).await;
+    assert_eq!(edge.ask("GET /tenants/a/key-attribute", token, "").await.status, 404);
+    let unset = edge.ask("POST /tenants/a/event", token, r#"{"id":1}"#).await;
+    assert_eq!(unset.status, 400);
+    assert_eq!(edge.ask("POST /tenants/a/key-attribute", token, r#"{"key":"id"}"#).await.status, 200);
+    let event = r#"{"type":"curl","id":1234.50}"#;
+    let made = edge.ask("POST /tenants/a/event", token, event).await;
+    assert_eq!((made.status, made.text("key-attr")), (201, "1234.50"), "{}", made.body);
+    assert_eq!(made.body.get("event").unwrap().to_string(), event);
+    assert_eq!(made.body.get("contributing?"), Some(&Json::Bool(false)));
+    for bad in ["{}", r#"{"id":null}"#, r#"{"id":""}"#, r#"{"id":[1]}"#, "[]", r#"{"id":1,"id":2}"#, "{"] {
+        assert_eq!(edge.ask("POST /tenants/a/event", token, bad).await.status, 400, "{bad}");
+    }
+    let batch = r#"[{"id":"k"},7,{"event":{"id":"k"},"idempotency-key":"once"},
+                    {"event":{"id":"k"},"idempotency-key":"once"}]"#;
+    let answered = edge.ask("POST /1.0/tenants/a/events", token, batch).await;
+    let results = answered.body.get("results").unwrap().as_array().unwrap();
+    assert_eq!(results.len(), 4, "{}", answered.body);
+    assert!(results[1].get("error").is_some());
+    assert_eq!(results[2].get("id"), results[3].get("id"), "one key, one event");
+    let history = edge.ask("GET /tenants/a/event/history?limit=2", token, "").await;
+    let events = history.body.get("history").unwrap().as_array().unwrap();
+    assert_eq!(
+        events.iter().map(|e| e.get("id")).collect::<Vec<_>>(),
+        [results[2].get("id"), results[0].get("id")]
+    );
+
+    let first = edge.ask("GET /1.0/tenants/a/customers/k?limit=1", token, "").await;
+    let next = first.text("next");
+    let rest = edge.ask(&format!("GET /1.0/tenants/a/customers/k?limit=1&before={next}"), token, "").await;
+    let entries = rest.body.get("entries").unwrap().as_array().unwrap();
+    assert_eq!(entries[0].get("id"), results[0].get("id"));
+    assert!(rest.body.get("next").is_none(), "the last page");
+    let elsewhere = format!("GET /1.0/tenants/a/customers/other?before={next}");
+    assert_eq!(edge.ask(&elsewhere, token, "").await.status, 400);
+    let nobody = edge.ask("GET /1.0/tenants/a/customers/nobody", token, "").await;
+    assert_eq!(nobody.body.to_string(), r#"{"entries":[]}"#);
+}
+
+impl Edge {
+    /// Asks until the answer is as it should be in the end.
+    async fn until(&self, line: &str, token: &str, good: impl Fn(&Json) -> bool) -> Json {
+        let end = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        loop {
+            let answered = self.ask(line, token, "").await;
+            if good(&answered.body) {
+                return answered.body;
+            }
+            assert!(tokio::time::Instant::now() < end, "{line}: {}", answered.body);
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+}
+
+fn entries(body: &Json) -> Vec<Json> {
+    body.get("entries").and_then(Json::as_array).map(<[Json]>::to_vec).unwrap_or_default()
+}
+
+fn text<'a>(json: &'a Json, name: &str) -> &'a str {
+    json.get(name).and_then(Json::as_text).unwrap_or_default()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_match_and_its_reaction_can_be_followed_to_the_send() {
+    let edge = Edge::new(|_| {}).await;
+    let token = &edge.tenant("a", ALL).await;
+    edge.ask("POST /tenants/a/key-attribute", token, r#"{"key":"id"}"#).await;
+    let pattern = r#"{"name":"p","status":true,"when":"(count 2 (event (= type \"x\")))",
+        "then":"(seq (send echo message {:message \"hi\"}) (expect (= $type \"never\")))"}"#;
+    let made = edge.ask("POST /1.0/tenants/a/patterns", token, pattern).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let event = r#"{"id":"k","type":"x"}"#;
+    let first = edge.ask("POST /tenants/a/event", token, event).await;
+    assert_eq!(first.body.get("contributing?"), Some(&Json::Bool(true)));
+    let so_far = edge.ask("GET /1.0/tenants/a/patterns/PT1/contributing?key=k", token, "").await;
+    assert_eq!(so_far.body.get("events").unwrap().as_array().unwrap().len(), 1, "{}", so_far.body);
+    let second = edge.ask("POST /tenants/a/event", token, event).await;
+
+    let sent = |body: &Json| entries(body).iter().any(|entry| text(entry, "state") == "succeeded");
+    let timeline = edge.until("GET /1.0/tenants/a/customers/k", token, sent).await;
+    let timeline = entries(&timeline);
+    let kinds: Vec<&str> = timeline.iter().map(|entry| text(entry, "kind")).collect();
+    assert_eq!(kinds, ["send", "reaction", "match", "event", "event"]);
+    assert_eq!(text(&timeline[2], "cause"), second.text("id"));
+    assert_eq!(timeline[2].get("events").unwrap().as_array().unwrap().len(), 2);
+    assert_eq!(text(&timeline[0], "reaction"), text(&timeline[1], "id"));
+
+    let id = text(&timeline[1], "id");
+    let shown = edge.ask(&format!("GET /1.0/tenants/a/reactions/{id}"), token, "").await;
+    assert_eq!((shown.text("state"), shown.text("program").starts_with("(seq")), ("running", true));
+    let steps = shown.body.get("steps").unwrap().as_array().unwrap();
+    let send = steps.iter().find(|step| text(step, "kind") == "send-begun").unwrap();
+    assert_eq!(text(send, "place"), "0.0", "{send}");
+    assert!(send.get("cause").is_some());
+    for state in ["running", "cancelled"] {
+        let list =
+            edge.ask(&format!("GET /1.0/tenants/a/reactions?customer=k&state={state}"), token, "").await;
+        assert_eq!(entries(&list.body).len(), usize::from(state == "running"));
+    }
+    assert_eq!(entries(&edge.ask("GET /1.0/tenants/a/patterns/PT1/matches", token, "").await.body).len(), 1);
+    for _ in 0..2 {
+        let path = format!("POST /1.0/tenants/a/reactions/{id}/cancel");
+        let cancelled = edge.ask(&path, token, "").await;
+        assert_eq!((cancelled.status, cancelled.text("state")), (200, "cancelled"), "{}", cancelled.body);
+    }
+}
+
+#[tokio::test]
+async fn a_flood_is_refused_whole() {
+    let edge = Edge::new(|settings| settings.tenant_events_per_second = 1).await;
+    let token = &edge.tenant("a", ALL).await;
+    edge.ask("POST /tenants/a/key-attribute", token, r#"{"key":"id"}"#).await;
+    let refused = edge.ask("POST /1.0/tenants/a/events", token, r#"[{"id":1},{"id":2},{"id":3}]"#).await;
+    assert_eq!((refused.status, refused.text("error")), (429, "Exceeded rate limit"));
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
+    let history = edge.ask("GET /tenants/a/event/history", token, "").await;
+    assert_eq!(history.body.to_string(), r#"{"history":[]}"#);
+}
+
+#[tokio::test]
+async fn a_deleted_client_s_tokens_die_at_once() {
+    let edge = Edge::new(|_| {}).await;
+    let token = &edge.tenant("a", ALL).await;
+    let admin = &edge.admin().await;
+    let clients = edge.ask("GET /1.0/tenants/a/clients", admin, "").await;
+    let client = clients.body.as_array().unwrap()[0].clone();
+    assert!(client.get("client_secret").is_none());
+    let id = client.get("id").unwrap().as_text().unwrap();
+    assert_eq!(edge.ask("GET /tenants/a", token, "").await.status, 200);
+    let path = format!("DELETE /1.0/tenants/a/clients/{id}");
+    assert_eq!(edge.ask(&path, admin, "").await.status, 204);
+    assert_eq!(edge.ask("GET /tenants/a", token, "").await.status, 401);
+    assert_eq!(edge.ask(&path, admin, "").await.status, 404);
+    let gone = edge.token(id, "x").await;
+    let wrong = edge.token("root", "wrong").await;
+    assert_eq!((gone.status, &gone.body), (401, &wrong.body), "known or not");
+    assert_eq!(wrong.header("cache-control"), "no-store");
+    for _ in 0..9 {
+        assert_eq!(edge.token("root", "wrong").await.status, 401);
+    }
+    let busy = edge.token("root", "hush").await;
+    assert_eq!(busy.status, 429);
+    assert!(!busy.header("retry-after").is_empty());
+}
