@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::json::{Json, Object};
 use crate::value::{Attributes, Comparison, Value};
 
-/// A predicate over an event.
+/// A predicate over an event. Stored flat, each part before what it is made of: nested as deep as a program may be, it
+/// would be too deep to be read back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(into = "Vec<Part>", try_from = "Vec<Part>")]
 pub enum Condition {
-    /// A comparison of two operands; its symbol, and the two.
-    Compare(#[serde(with = "symbol")] Comparison, Operand, Operand),
+    /// A comparison of two operands.
+    Compare(Comparison, Operand, Operand),
     /// All of them hold.
     And(Vec<Condition>),
     /// One of them holds.
@@ -88,6 +89,75 @@ fn number_key(number: &str) -> String {
     format!("n{}", value + 0.0)
 }
 
+/// One part of a stored condition; the number of members says how many of those behind it belong to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Part {
+    Compare(#[serde(with = "symbol")] Comparison, Operand, Operand),
+    And(usize),
+    Or(usize),
+    Not,
+    Truthy(Operand),
+}
+
+impl From<Condition> for Vec<Part> {
+    fn from(condition: Condition) -> Self {
+        let mut parts = Self::new();
+        let mut rest = vec![condition];
+        while let Some(next) = rest.pop() {
+            parts.push(match next {
+                Condition::Compare(comparison, a, b) => Part::Compare(comparison, a, b),
+                Condition::Truthy(operand) => Part::Truthy(operand),
+                Condition::Not(member) => {
+                    rest.push(*member);
+                    Part::Not
+                }
+                Condition::And(members) => {
+                    let count = members.len();
+                    rest.extend(members.into_iter().rev());
+                    Part::And(count)
+                }
+                Condition::Or(members) => {
+                    let count = members.len();
+                    rest.extend(members.into_iter().rev());
+                    Part::Or(count)
+                }
+            });
+        }
+        parts
+    }
+}
+
+/// Parts that make no condition.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the parts do not make one condition")]
+struct Incomplete;
+
+impl TryFrom<Vec<Part>> for Condition {
+    type Error = Incomplete;
+
+    fn try_from(parts: Vec<Part>) -> Result<Self, Incomplete> {
+        fn take(built: &mut Vec<Condition>, count: usize) -> Result<Vec<Condition>, Incomplete> {
+            let from = built.len().checked_sub(count).ok_or(Incomplete)?;
+            Ok(built.drain(from..).rev().collect())
+        }
+        // From the last to the first: what a part is made of is built when it is its turn.
+        let mut built = Vec::new();
+        for part in parts.into_iter().rev() {
+            let condition = match part {
+                Part::Compare(comparison, a, b) => Self::Compare(comparison, a, b),
+                Part::Truthy(operand) => Self::Truthy(operand),
+                Part::Not => Self::Not(Box::new(built.pop().ok_or(Incomplete)?)),
+                Part::And(count) => Self::And(take(&mut built, count)?),
+                Part::Or(count) => Self::Or(take(&mut built, count)?),
+            };
+            built.push(condition);
+        }
+        let condition = built.pop().ok_or(Incomplete)?;
+        if built.is_empty() { Ok(condition) } else { Err(Incomplete) }
+    }
+}
+
 mod symbol {
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -131,6 +201,15 @@ mod tests {
         }
         assert_eq!(equality_key(&Value::Null), None);
         assert_ne!(equality_key(&Value::Number("5")), equality_key(&Value::Number("6")));
+    }
+
+    #[test]
+    fn parts_that_make_no_condition_are_refused() {
+        for bad in
+            ["[]", r#"["not"]"#, r#"[{"and":1}]"#, r#"[{"truthy":{"literal":1}},{"truthy":{"literal":1}}]"#]
+        {
+            assert!(serde_json::from_str::<Condition>(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -177,7 +177,7 @@ mod tests {
             ("timer-set", r#"{"set-timer":{"id":2,"place":"0","purpose":"within","due":9}}"#),
             (
                 "expect-opened",
-                r#"{"open-expect":{"id":2,"place":"0","condition":{"compare":["=",{"attribute":"a"},{"literal":1.50}]},"deadline":9,"equality":["a",1.50]}}"#,
+                r#"{"open-expect":{"id":2,"place":"0","condition":[{"compare":["=",{"attribute":"a"},{"literal":1.50}]}],"deadline":9,"equality":["a",1.50]}}"#,
             ),
             ("noted", r#"{"note":{"place":"0","remark":{"retries-dropped":{"left":2}}}}"#),
             ("reaction-failed", r#"{"finished":{"failed":{"reason":"no"}}}"#),

@@ -1,4 +1,8 @@
 //! Values of a program, looked up: in the context, the response, the variables, the templates.
+//!
+//! A program can nest and double what it has (`(set b {:x a :y a})`), so what comes out is bounded in size and depth.
+
+use std::cell::Cell;
 
 use super::{Condition, Operand, Pinned};
 use crate::dsl::then::catalogue::{Need, Verb, is_html};
@@ -8,29 +12,60 @@ use crate::json::{Json, Object};
 use crate::mustache::{Escape, Template};
 use crate::value::Attributes;
 
+/// The most that one command's values may weigh, and all variables of a reaction: about their bytes as JSON.
+pub(super) const HEAVIEST: usize = 1 << 20;
+
+/// How deep a value may nest: what is stored has to be read back.
+const DEEPEST: usize = 128;
+
 /// Where values come from.
 pub(super) struct Lookup<'a> {
-    pub(super) pinned: &'a Pinned,
-    pub(super) context: &'a Object,
-    pub(super) variables: &'a Object,
+    pinned: &'a Pinned,
+    context: &'a Object,
+    variables: &'a Object,
     /// The response or event that `$…` sees.
-    pub(super) scope: Option<&'a Object>,
+    scope: Option<&'a Object>,
+    /// What values may still weigh.
+    left: Cell<usize>,
 }
 
 /// Why values cannot be had, for a person.
 type Reason = String;
 
-impl Lookup<'_> {
+impl<'a> Lookup<'a> {
+    pub(super) fn new(
+        pinned: &'a Pinned,
+        context: &'a Object,
+        variables: &'a Object,
+        scope: Option<&'a Object>,
+    ) -> Self {
+        Self { pinned, context, variables, scope, left: Cell::new(HEAVIEST) }
+    }
+
     /// A value; what is not there is null.
     pub(super) fn value(&self, value: &Value) -> Result<Json, Reason> {
         self.escaped(value, Escape::None)
     }
 
     fn escaped(&self, value: &Value, escape: Escape) -> Result<Json, Reason> {
+        let json = self.built(value, escape)?;
+        if is_deeper(&json, DEEPEST) {
+            return Err(format!("a value nests over {DEEPEST} deep"));
+        }
+        Ok(json)
+    }
+
+    fn weighed(&self, json: Json) -> Result<Json, Reason> {
+        let left = self.left.get().checked_sub(weight(&json));
+        self.left.set(left.ok_or_else(|| format!("the values of the command are over {HEAVIEST} bytes"))?);
+        Ok(json)
+    }
+
+    fn built(&self, value: &Value, escape: Escape) -> Result<Json, Reason> {
         let attribute = |object: Option<&Object>, name: &str| {
             object.and_then(|object| object.attribute(name)).map_or(Json::Null, |value| value.to_json())
         };
-        Ok(match value {
+        let leaf = match value {
             Value::Text(text) => Json::Text(text.clone()),
             Value::Number(number) => Json::Number(number.clone()),
             Value::Bool(value) => Json::Bool(*value),
@@ -41,14 +76,15 @@ impl Lookup<'_> {
             Value::Map(members) => {
                 let mut object = Object::new();
                 for (name, value) in members {
-                    match self.escaped(value, escape)? {
+                    match self.built(value, escape)? {
                         Json::Null => {}
                         value => object.set(name.as_str(), value),
                     }
                 }
-                Json::Object(object)
+                return Ok(Json::Object(object));
             }
-        })
+        };
+        self.weighed(leaf)
     }
 
     fn template(&self, id: &TemplateId, escape: Escape) -> Result<String, Reason> {
@@ -73,7 +109,7 @@ impl Lookup<'_> {
         match source {
             Json::Text(source) => {
                 let template = Template::parse(&source).map_err(|error| error.to_string())?;
-                self.render(&template, escape).map(Json::Text)
+                self.render(&template, escape).map(Json::Text).and_then(|text| self.weighed(text))
             }
             other => Ok(other),
         }
@@ -187,4 +223,28 @@ fn complete(verb: &Verb, params: &Object) -> Result<(), Reason> {
         return Err(format!("one of the parameters :{} is missing", one_of.join(", :")));
     }
     Ok(())
+}
+
+/// About how many bytes a value takes as JSON.
+pub(super) fn weight(json: &Json) -> usize {
+    match json {
+        Json::Null | Json::Bool(_) => 5,
+        Json::Number(number) => number.as_str().len() + 1,
+        Json::Text(text) => text.len() + 3,
+        Json::Array(elements) => 2 + elements.iter().map(weight).sum::<usize>(),
+        Json::Object(object) => {
+            2 + object.iter().map(|(name, value)| name.len() + 4 + weight(value)).sum::<usize>()
+        }
+    }
+}
+
+fn is_deeper(json: &Json, levels: usize) -> bool {
+    let Some(below) = levels.checked_sub(1) else {
+        return matches!(json, Json::Array(_) | Json::Object(_));
+    };
+    match json {
+        Json::Array(elements) => elements.iter().any(|element| is_deeper(element, below)),
+        Json::Object(object) => object.iter().any(|(_, value)| is_deeper(value, below)),
+        _ => false,
+    }
 }

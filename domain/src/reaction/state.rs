@@ -13,6 +13,8 @@ use crate::json::Object;
 pub struct State {
     pub(super) started: Option<Start>,
     pub(super) variables: Object,
+    /// The sum of their weights.
+    pub(super) variables_weight: usize,
     pub(super) tasks: BTreeMap<TaskId, Task>,
     pub(super) open: BTreeMap<StepId, Open>,
     /// Sends, polls and appends that were let go: their answers may still come.

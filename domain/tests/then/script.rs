@@ -42,8 +42,12 @@ impl Script {
             .iter()
             .map(|(id, source)| (TemplateId::from(*id), Template::parse(source).unwrap()))
             .collect::<BTreeMap<_, _>>();
+        Self { pinned: Pinned { program: program(source), templates }, ..Self::of(program(source)) }
+    }
+
+    pub fn of(program: then::Program) -> Self {
         Self {
-            pinned: Pinned { program: program(source), templates },
+            pinned: Pinned { program, templates: BTreeMap::new() },
             state: State::default(),
             inputs: Vec::new(),
             rules: Rules::default(),

@@ -390,7 +390,7 @@ fn variables_and_events_of_the_guide_take_their_values_from_the_events() {
 
 #[test]
 fn the_expect_of_the_guide_waits_for_the_event_or_five_minutes() {
-    let opened = r#"expect#0 0 {"and":[{"compare":["=",{"attribute":"id"},{"literal":"7"}]},{"compare":["=",{"attribute":"type"},{"literal":"b"}]}]} for 300000 by id="7""#;
+    let opened = r#"expect#0 0 [{"and":2},{"compare":["=",{"attribute":"id"},{"literal":"7"}]},{"compare":["=",{"attribute":"type"},{"literal":"b"}]}] for 300000 by id="7""#;
     let start = (r#"start {"id":"7"}"#, opened);
     plays(example(GUIDE, 667), &[start, (r#"met 0 {"id":"7","type":"b"}"#, "got-event = true | done")]);
     plays(

@@ -1,6 +1,7 @@
 //! What each form and option does, as tables of inputs and effects (then.md §2).
 
-use domain::reaction::{Answer, Rules, StepId, Success};
+use domain::dsl::{Limits, then};
+use domain::reaction::{Answer, Effect, Rules, StepId, Success};
 
 use super::script::{Script, object, plays};
 
@@ -41,11 +42,11 @@ fn an_inner_block_that_starts_again_in_an_outer_one_never_takes_an_old_group() {
     script.play("start");
     for _ in 0..4 {
         let open: Vec<_> = script.state.outstanding().cloned().collect();
-        let [domain::reaction::Effect::Send(request)] = open.as_slice() else { panic!("{open:?}") };
+        let [Effect::Send(request)] = open.as_slice() else { panic!("{open:?}") };
         groups.push(request.key.clone());
         script.play(&format!("fail {} no", request.id));
         let timer = script.state.outstanding().find_map(|effect| match effect {
-            domain::reaction::Effect::SetTimer(timer) => Some(timer.id),
+            Effect::SetTimer(timer) => Some(timer.id),
             _ => None,
         });
         if let Some(timer) = timer {
@@ -135,9 +136,10 @@ fn what_may_have_been_sent_is_flagged_when_it_is_sent_again() {
     );
     let mut script = Script::new(&source, &[]);
     script.plays(&[("start", &sent(0, "0", "a")), ("resume 0", "note 0 possibly sent twice: 0")]);
-    let flagged = script.state.outstanding().any(
-        |effect| matches!(effect, domain::reaction::Effect::Send(request) if request.possibly_sent_twice),
-    );
+    let flagged = script
+        .state
+        .outstanding()
+        .any(|effect| matches!(effect, Effect::Send(request) if request.possibly_sent_twice));
     assert!(flagged);
     script.plays(&[("ok 0", "done")]);
 }
@@ -314,7 +316,7 @@ fn an_expect_sees_the_event_and_what_was_known_when_it_began() {
         &[
             (
                 r#"start {"a":null}"#,
-                r#"want = 5 | expect#0 0.1 {"or":[{"compare":["=",{"literal":null},{"attribute":"b"}]},{"and":[{"not":{"truthy":{"attribute":"c"}}},{"compare":[">",{"attribute":"n"},{"literal":5}]}]}]} for 3600000"#,
+                r#"want = 5 | expect#0 0.1 [{"or":2},{"compare":["=",{"literal":null},{"attribute":"b"}]},{"and":2},"not",{"truthy":{"attribute":"c"}},{"compare":[">",{"attribute":"n"},{"literal":5}]}] for 3600000"#,
             ),
             (r#"met 0 {"n":6}"#, "got = 6 | done"),
             ("missed 0", ""),
@@ -434,4 +436,62 @@ fn what_has_no_place_changes_nothing() {
         ("ok 0", "done"),
         ("ok 0", ""),
     ]);
+}
+
+/// On the two megabytes of a test's thread; nesting beyond this is refused by the reader whatever the limits say.
+#[test]
+fn the_deepest_programs_are_parsed_printed_and_run() {
+    let nest = |open: &str, middle: &str, close: &str, deep: usize| {
+        format!("{}{middle}{}", open.repeat(deep), close.repeat(deep))
+    };
+    for source in [
+        nest("(seq ", "(set a 1)", ")", 255),
+        nest("(send echo message {:message 1} (success ", "(set a 1)", "))", 127),
+        nest("(send echo message {:message 1} (failure ", "(set a 1)", "))", 127),
+        nest("(if true (success ", "(set a 1)", "))", 127),
+        format!("(set a {})", nest("{:a ", "1", "}", 128)),
+        format!("(if {} (set a 1))", nest("(not ", "1", ")", 255)),
+        format!("(expect {})", nest("(not ", "1", ")", 255)),
+        format!("(send echo message {{:message {}}})", nest("{:a ", "1", "}", 254)),
+    ] {
+        let program = then::parse(&source, &Limits::STORED).unwrap();
+        let again = then::parse(&program.to_string(), &Limits::STORED).unwrap();
+        assert_eq!(again.to_string(), program.to_string());
+        let mut script = Script::of(program);
+        script.play("start");
+        while script.state.finished().is_none() && script.inputs.len() < 200 {
+            let open = script.state.outstanding().next().cloned();
+            match open {
+                Some(Effect::Send(request)) => script.play(&format!("ok {}", request.id)),
+                Some(Effect::OpenExpect(expect)) => script.play(&format!("met {}", expect.id)),
+                other => panic!("{other:?}"),
+            };
+        }
+        assert!(script.state.finished().is_some());
+    }
+}
+
+/// As many members as an operator's limits let through end on an agenda, not on the call stack.
+#[test]
+fn a_long_seq_runs_in_one_step() {
+    let source = format!("(seq {})", "(set a *b*)".repeat(9_000));
+    let program =
+        then::parse(&source, &Limits { source: 1 << 20, forms: 100_000, ..Limits::default() }).unwrap();
+    let mut script = Script::of(program);
+    assert!(script.play("start").ends_with("done"));
+}
+
+/// A program can double what it has: thirty such steps would be a gigabyte.
+#[test]
+fn values_are_bounded_in_size_and_depth() {
+    let doubling = "(set a {:x a :y a})".repeat(30);
+    let mut script = Script::new(&format!("(seq (set a \"text\") {doubling})"), &[]);
+    assert!(script.play("start").ends_with("the values of the command are over 1048576 bytes"));
+    let names = (0..110).map(|n| format!("(set v{n} *big*)")).collect::<String>();
+    let mut script = Script::new(&format!("(seq {names})"), &[]);
+    let start = format!("start {{\"big\":\"{}\"}}", "x".repeat(10_000));
+    assert!(script.play(&start).ends_with("failed at 0.104: the variables are over 1048576 bytes"));
+    let deeper = "(set a {:x a})".repeat(140);
+    let mut script = Script::new(&format!("(seq (set a 1) {deeper})"), &[]);
+    assert!(script.play("start").ends_with("failed at 0.129: a value nests over 128 deep"));
 }

@@ -159,7 +159,7 @@ impl<'a> Run<'a> {
     fn lookup<T>(&self, id: TaskId, look: impl FnOnce(&Lookup<'_>) -> T) -> Option<T> {
         let scope = self.state.tasks.get(&id)?.scope.as_deref();
         let context = &self.state.started.as_ref()?.context;
-        Some(look(&Lookup { pinned: self.pinned, context, variables: &self.state.variables, scope }))
+        Some(look(&Lookup::new(self.pinned, context, &self.state.variables, scope)))
     }
 
     /// A number for something that begins.

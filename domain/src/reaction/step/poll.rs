@@ -81,7 +81,7 @@ fn holds(pinned: &Pinned, state: &State, id: TaskId, answer: &Answer) -> Option<
     };
     let Answer::Succeeded(success) = answer else { return Some(Ok(false)) };
     let context = &state.started.as_ref()?.context;
-    let lookup = Lookup { pinned, context, variables: &state.variables, scope: Some(&success.response) };
+    let lookup = Lookup::new(pinned, context, &state.variables, Some(&success.response));
     Some(lookup.holds(until))
 }
 
