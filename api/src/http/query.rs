@@ -1,11 +1,13 @@
 //! The query of a request: names and values, and the few that lists share.
 
+use std::collections::HashSet;
+
 use domain::time::Stamp;
 use percent_encoding::percent_decode_str;
 
 use super::problem::Problem;
 
-/// A query; of a name that comes twice the first counts, and what nobody asks for is not looked at.
+/// A query, each name at most once. What nobody asks for is not looked at.
 #[derive(Clone, Debug, Default)]
 pub struct Query(Vec<(String, String)>);
 
@@ -31,9 +33,14 @@ impl Query {
     /// Reads the query of a URI.
     ///
     /// # Errors
-    /// 400 for what is not UTF-8.
+    /// 400 for what is not UTF-8, and for a name that is given twice.
     pub fn parse(text: Option<&str>) -> Result<Self, Problem> {
-        pairs(text.unwrap_or_default()).map(Self).map_err(|_| Problem::bad("the query is not UTF-8"))
+        let pairs = pairs(text.unwrap_or_default()).map_err(|_| Problem::bad("the query is not UTF-8"))?;
+        let mut names = HashSet::new();
+        match pairs.iter().find(|(name, _)| !names.insert(name)) {
+            Some((name, _)) => Err(Problem::bad_field(name, "is given twice")),
+            None => Ok(Self(pairs)),
+        }
     }
 
     /// The value of `name`.
@@ -84,5 +91,6 @@ mod tests {
         assert!(query.time("to").is_err());
         assert_eq!(query.get("key"), Some("a b+c"));
         assert!(Query::parse(Some("a=%ff")).is_err());
+        assert!(Query::parse(Some("limit=1&limit=2")).is_err());
     }
 }

@@ -7,13 +7,15 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::client::{Client, Command, Scope};
+use domain::ids::TenantId;
 use domain::json::{Json, Limits, parse};
 use eventlog::aggregates::Commands;
 use eventlog::checkpoint::Checkpoints;
 use eventlog::crypto::Vault;
 use eventlog::customer_stream::Door;
-use eventlog::record::Record;
 use eventlog::record::sqlite::{Options, SqliteRecord};
+use eventlog::record::{Metadata, Record, StreamId, StreamKind};
 use http_body_util::BodyExt;
 use notifier::endpoint::Endpoints;
 use notifier::runtime::Notifier;
@@ -22,7 +24,7 @@ use tower::ServiceExt;
 
 use super::dispatch::{Face, router};
 use super::state::{Settings, State, System};
-use crate::oauth::make_admin;
+use crate::oauth::secret::hash_now;
 
 struct Edge {
     router: Router,
@@ -67,7 +69,11 @@ impl Edge {
             Notifier::new(record.clone(), vault.clone(), door.clone(), checkpoints, endpoints, options);
         let handle = notifier.handle();
         tokio::spawn(notifier.run(std::future::pending()));
-        let made = make_admin(&commands, &"root".into(), "hush").await.unwrap();
+        let secret_hash = hash_now("hush").unwrap();
+        let (name, scopes) = ("admin".to_owned(), vec![Scope::Admin]);
+        let command = Command::Create { name, secret_hash, scopes, tenants: vec![] };
+        let stream = StreamId::new(&TenantId::from(""), StreamKind::Client, "root");
+        let made = commands.execute::<Client>(stream, command, Metadata::default()).await.unwrap();
         views.wait_for(made.position).await.unwrap();
         let system = System { record, vault, commands, door, views, notifier: handle, engine: matched };
         let mut settings = Settings::new([9; 32]);

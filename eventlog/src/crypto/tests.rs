@@ -160,5 +160,8 @@ async fn a_tenant_without_a_key_is_damage_and_customers_are_what_they_always_wer
     let key = NewKey { tenant: acme.clone(), customer: None, wrapped };
     temp.record.append(vec![Item { keys: vec![key], ..Item::default() }]).await.unwrap();
     let customer = temp.vault().customer(&acme, "1234").await.unwrap();
-    assert_eq!((customer.id.to_string().as_str(), customer.partition.0), ("702b2da2f0964bc34f9b00884f84365a", 49));
+    assert_eq!(
+        (customer.id.to_string().as_str(), customer.partition.0),
+        ("702b2da2f0964bc34f9b00884f84365a", 49)
+    );
 }

@@ -35,13 +35,17 @@ pub async fn validate(call: Call) -> Result<Answer, Problem> {
     Ok(Answer::ok(answer))
 }
 
-/// All that is wrong, as details of an error.
+/// How many problems are told at most: who made more will not mend them from one list.
+const TOLD: usize = 100;
+
+/// What is wrong, as details of an error.
 pub fn details(invalid: &[Invalid]) -> Vec<Json> {
     invalid
         .iter()
         .flat_map(|invalid| {
             invalid.diagnostics.iter().map(|diagnostic| shown(invalid.field, &invalid.source, diagnostic))
         })
+        .take(TOLD)
         .collect()
 }
 
