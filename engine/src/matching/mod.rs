@@ -2,9 +2,11 @@
 //!
 //! The meaning is when.md §2–3. No clock is read here: the caller brings events in order, and before an event of
 //! time t every [`Machine::deadline`] earlier than t, as a [`Machine::tick`]. Nothing here knows tenants, customers
-//! or the record. Read next: `plan` (the trigger made simpler), then `general` (the machine for every trigger).
+//! or the record. Read next: `plan` (the trigger made simpler), then `general`
+//! (the machine for every trigger) and `flat` (the one for nearly all of them, in a few integers).
 
 mod codec;
+mod flat;
 mod general;
 mod met;
 mod moment;
@@ -47,6 +49,7 @@ pub struct Machine {
 
 #[derive(Debug)]
 enum Body {
+    Flat(flat::Machine),
     General(general::Machine),
 }
 
@@ -58,11 +61,20 @@ pub struct State(Held);
 enum Held {
     #[default]
     Fresh,
+    /// Never empty.
+    Flat(flat::Moments),
     General(Box<general::State>),
 }
 
 /// The form of a state's bytes; raised whenever it or the way that machines are built changes.
 const FORMAT: u8 = 1;
+
+/// What a state's bytes begin with after the format.
+mod tag {
+    pub const FRESH: u8 = 0;
+    pub const GENERAL: u8 = 1;
+    pub const FLAT: u8 = 2;
+}
 
 impl Machine {
     /// Compiles a checked trigger.
@@ -73,8 +85,19 @@ impl Machine {
             Plan::Within(span, _) => Some(*span),
             _ => None,
         };
-        let body = Body::General(general::Machine::new(&plan));
+        let body = match flat::Machine::new(&plan) {
+            Some(machine) => Body::Flat(machine),
+            None => Body::General(general::Machine::new(&plan)),
+        };
         Self { predicates, window, body }
+    }
+
+    /// Compiles a trigger for the machine that takes any, whether or not it is simple.
+    #[cfg(test)]
+    fn general(trigger: &Trigger) -> Self {
+        let mut predicates = Predicates::default();
+        let plan = plan::plan(trigger, &mut predicates);
+        Self { predicates, window: None, body: Body::General(general::Machine::new(&plan)) }
     }
 
     /// The distinct event predicates, in the order in which they first stand; a predicate's number is its place here.
@@ -122,8 +145,10 @@ impl Machine {
     /// The next tick that could complete or change something.
     pub fn deadline(&self, state: &State) -> Option<i64> {
         match (&self.body, &state.0) {
-            (_, Held::Fresh) => None,
+            (Body::Flat(machine), Held::Flat(state)) => machine.deadline(state),
             (Body::General(machine), Held::General(state)) => machine.deadline(state),
+            // A state of another machine is none of this one's.
+            _ => None,
         }
     }
 
@@ -136,10 +161,24 @@ impl Machine {
     /// The witness of a match: events from the latest to the earliest, as often as they serve.
     fn step(&self, state: &mut State, at: Moment, met: &Met) -> Option<Vec<u64>> {
         match &self.body {
+            Body::Flat(machine) => {
+                let mut held = match std::mem::take(&mut state.0) {
+                    Held::Flat(held) => held,
+                    Held::Fresh | Held::General(_) => flat::Moments::new(),
+                };
+                let found = match at.is_tick() {
+                    true => machine.tick(&mut held, at.time),
+                    false => machine.event(&mut held, at, met),
+                };
+                if !held.is_empty() {
+                    state.0 = Held::Flat(held);
+                }
+                found
+            }
             Body::General(machine) => {
                 let mut held = match std::mem::take(&mut state.0) {
                     Held::General(held) => held,
-                    Held::Fresh => Box::default(),
+                    Held::Fresh | Held::Flat(_) => Box::default(),
                 };
                 let found = machine.step(&mut held, at, met);
                 if !held.is_fresh() {
@@ -160,8 +199,12 @@ impl Machine {
             return Err(Malformed);
         }
         let held = match (reader.byte()?, &self.body) {
-            (0, _) => Held::Fresh,
-            (1, Body::General(machine)) => Held::General(Box::new(machine.decode(&mut reader)?)),
+            (tag::FRESH, _) => Held::Fresh,
+            (tag::FLAT, Body::Flat(machine)) => {
+                let moments: flat::Moments = reader.list(Reader::moment)?;
+                Held::Flat(Some(moments).filter(|m| !m.is_empty() && machine.accepts(m)).ok_or(Malformed)?)
+            }
+            (tag::GENERAL, Body::General(machine)) => Held::General(Box::new(machine.decode(&mut reader)?)),
             _ => return Err(Malformed),
         };
         reader.end()?;
@@ -179,9 +222,13 @@ impl State {
     pub fn encode(&self) -> Vec<u8> {
         let mut writer = Writer(vec![FORMAT]);
         match &self.0 {
-            Held::Fresh => writer.number(0),
+            Held::Fresh => writer.0.push(tag::FRESH),
+            Held::Flat(moments) => {
+                writer.0.push(tag::FLAT);
+                writer.list(moments.iter(), |w, moment| w.moment(*moment));
+            }
             Held::General(state) => {
-                writer.number(1);
+                writer.0.push(tag::GENERAL);
                 state.encode(&mut writer);
             }
         }

@@ -9,6 +9,8 @@ use domain::time::{Span, Unit};
 use domain::value::Comparison;
 
 use super::*;
+use proptest::prelude::*;
+use proptest::test_runner::Config as ProptestConfig;
 
 /// Reads the short form: capital letters for `(event (= type "…"))`, `m` for minutes.
 pub(super) fn trigger(text: &str) -> Trigger {
@@ -70,14 +72,13 @@ pub(super) fn run(machine: &Machine, timeline: &[(&str, i64)]) -> Vec<Found> {
     all
 }
 
-fn matches(pattern: &str, timeline: &str) -> String {
-    let machine = Machine::new(&trigger(pattern));
+fn matches(machine: &Machine, timeline: &str) -> String {
     let timeline: Vec<_> = timeline
         .split_whitespace()
         .map(|word| word.split_once('@').unwrap())
         .map(|(name, minute)| (name, minute.parse::<i64>().unwrap() * 60_000))
         .collect();
-    let written = run(&machine, &timeline).into_iter().map(|found| {
+    let written = run(machine, &timeline).into_iter().map(|found| {
         let tick = if matches!(found.point, Point::Deadline(_)) { "~" } else { "" };
         let witness: Vec<_> = found.witness.iter().map(u64::to_string).collect();
         format!("{}{tick}:{}", found.at / 60_000, witness.join(","))
@@ -142,12 +143,77 @@ fn patterns_match_as_the_language_says() {
         ("(all (within 5m (seq A (fail X))) (within 5m (seq B (fail X))))", "A@0 B@1 B@2", "6~:1,2"),
         ("(any (within 5m (seq A (fail X))) (seq A B))", "A@0 B@5 A@6", "5:1,2 11~:3"),
     ] {
-        let found = matches(pattern, timeline);
-        if found != expected {
-            wrong.push(format!("{pattern} on {timeline}: {found}, not {expected}"));
+        let trigger = trigger(pattern);
+        for machine in [Machine::new(&trigger), Machine::general(&trigger)] {
+            let found = matches(&machine, timeline);
+            if found != expected {
+                wrong.push(format!("{pattern} on {timeline}: {found}, not {expected}"));
+            }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// An event's type, or one of two, or a count of it.
+fn some_events(counts: bool) -> BoxedStrategy<String> {
+    let one = prop::sample::select(vec!["A", "B", "C", "(any A B)"]).prop_map(str::to_owned);
+    match counts {
+        true => (1..4, one).prop_map(|(n, event)| format!("(count {n} {event})")).boxed(),
+        false => one.boxed(),
+    }
+}
+
+fn some_guards() -> impl Strategy<Value = String> {
+    let guard = prop::sample::select(vec!["", "", "(fail X)", "(fail A)", "(fail X) (fail B)"]);
+    guard.prop_map(str::to_owned)
+}
+
+/// Simple triggers in all their kinds.
+fn simple() -> impl Strategy<Value = String> {
+    let links = prop::collection::vec((some_guards(), some_events(false)), 0..4);
+    let members = prop::collection::vec(some_events(true), 1..4);
+    let windowed = |(window, inner): (u32, String)| match window {
+        0 => inner,
+        minutes => format!("(within {minutes}m {inner})"),
+    };
+    let chain = (some_events(false), links, 0..4).prop_map(|(first, links, last)| {
+        let links: Vec<_> = links.into_iter().map(|(guards, event)| format!("{guards} {event}")).collect();
+        let last = if last == 0 { String::new() } else { format!("(within {last}m (fail X))") };
+        format!("(seq {first} {} {last})", links.join(" "))
+    });
+    let all = (members, some_guards()).prop_map(|(m, guards)| format!("(all {} {guards})", m.join(" ")));
+    let waited = (1..5, some_events(false), prop::sample::select(vec!["X", "A"]))
+        .prop_map(|(n, event, guard)| format!("(within {n}m (seq {event} (fail {guard})))"));
+    let inner = prop_oneof![chain, all, some_events(true)];
+    prop_oneof![4 => (0_u32..6, inner).prop_map(windowed), 1 => waited]
+}
+
+fn timelines() -> impl Strategy<Value = Vec<(&'static str, i64)>> {
+    let step = (prop::sample::select(vec!["A", "A", "B", "C", "X", "-"]), 0_i64..5);
+    prop::collection::vec(step, 1..30).prop_map(|steps| {
+        let mut time = 0;
+        let mut at = |step: i64| {
+            // Often no time at all, often whole minutes, so that windows and deadlines are met exactly.
+            time += [0, 30_000, 60_000, 60_000, 120_000].get(step as usize).copied().unwrap_or(0);
+            time
+        };
+        steps.into_iter().map(|(name, step)| (name, at(step))).collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn simple_triggers_match_in_few_integers_as_they_do_by_the_letter(
+        pattern in simple(),
+        timeline in timelines(),
+    ) {
+        let trigger = trigger(&pattern);
+        let machine = Machine::new(&trigger);
+        prop_assert!(matches!(machine.body, Body::Flat(_)), "{pattern} is not simple");
+        prop_assert_eq!(run(&machine, &timeline), run(&Machine::general(&trigger), &timeline), "{}", pattern);
+    }
 }
 
 #[test]

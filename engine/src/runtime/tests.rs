@@ -18,7 +18,7 @@ use eventlog::record::{
     Clock, Expect, Item, NewEvent, Outcome, Record, Recorded, Select, StreamId, StreamKind, SystemClock,
     Write, sqlite,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::{Engine, Error, Options};
@@ -40,9 +40,10 @@ struct World {
     record: Arc<dyn Record>,
     vault: Arc<Vault>,
     tenant: TenantId,
-    running:
-        Option<(oneshot::Sender<()>, JoinHandle<Result<(), Error>>, tokio::sync::watch::Receiver<Position>)>,
+    running: Option<Running>,
 }
+
+type Running = (oneshot::Sender<()>, JoinHandle<Result<(), Error>>, watch::Receiver<Position>);
 
 fn event<T: serde::Serialize>(event_type: &'static str, payload: &T, configures: bool) -> NewEvent {
     let payload = serde_json::to_vec(payload).unwrap();
