@@ -223,7 +223,9 @@ impl<'de> serde::Deserialize<'de> for Json {
 
 impl serde::Serialize for Object {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Json::Object(self.clone()).serialize(serializer)
+        let raw =
+            serde_json::value::RawValue::from_string(self.to_string()).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
     }
 }
 

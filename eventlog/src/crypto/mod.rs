@@ -1,31 +1,29 @@
 //! Sealing (design.md §2): keys per tenant and per customer, wrapped under the operator's master key.
 //!
 //! Outside ciphertext a customer is only [`CustomerId`]. A sealed payload names the key that sealed it, so that an
-//! erased customer who comes back under a new key does not make the old payloads look damaged. Read next: `seal`
-//! (the cipher), `master` (the operator's file).
+//! erased customer who comes back under a new key does not make the old payloads look damaged. Read next: `keys`
+//! (what is wrapped and bound), `seal` (the cipher), `master` (the operator's file).
 
 mod cache;
+mod keys;
 mod master;
 mod seal;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use domain::ids::{CustomerId, PARTITIONS, Partition, TenantId};
-use sha2::{Digest, Sha256};
+use domain::ids::{CustomerId, Partition, TenantId};
 use zeroize::Zeroizing;
 
 use self::cache::Cache;
-use self::seal::{Secret, bound, hmac, random};
+use self::keys::{CustomerKey, TenantKeys, new_tenant_key, open_row};
+use self::seal::Secret;
 use crate::record::{Error, Item, NewKey, Outcome, Record, Recorded};
 
+pub use keys::partition_of;
 pub use master::{MASTER_KEY_FILE, MasterKeyError, master_key};
-
-/// The first byte of what this release seals and wraps.
-const SHAPE: u8 = 1;
 
 /// How many customers' keys are kept at hand.
 const CUSTOMERS: usize = 200_000;
@@ -56,33 +54,6 @@ pub enum Opened {
     Erased,
 }
 
-/// What a tenant's key yields: one key for each use.
-pub(crate) struct TenantKeys {
-    tenant: TenantId,
-    /// The tenant's place in the cache of customers' keys.
-    serial: u64,
-    identify: Secret,
-    wrap: Secret,
-}
-
-/// A customer's key.
-pub(crate) struct CustomerKey {
-    secret: Secret,
-    /// Written before all that it seals.
-    id: [u8; 8],
-    wrapped: Vec<u8>,
-    /// Whether its row is known to be in the record. Until it is, it goes along with every item.
-    stored: AtomicBool,
-}
-
-/// The partition of a customer: part of what is stored, so it never changes.
-pub fn partition_of(tenant: &TenantId, customer: CustomerId) -> Partition {
-    let hash = Sha256::digest(bound("partition", &[tenant.as_str().as_bytes(), &customer.0]));
-    let mut first = [0; 8];
-    first.copy_from_slice(&hash[..8]);
-    Partition(u8::try_from(u64::from_le_bytes(first) % u64::from(PARTITIONS)).unwrap_or_default())
-}
-
 impl Vault {
     /// A vault over a record, with the operator's master key.
     pub fn new(record: Arc<dyn Record>, master: [u8; 32]) -> Self {
@@ -101,8 +72,8 @@ impl Vault {
     pub async fn check_master_key(&self) -> Result<(), Error> {
         let nobody = TenantId(String::new());
         let outcome = match self.record.key(&nobody, None).await? {
-            Some(wrapped) => return self.unwrap_tenant(&nobody, &wrapped).map(drop),
-            None => self.append_key(self.wrap_tenant(&nobody)).await?,
+            Some(wrapped) => return self.unwrap_tenant(&nobody, 0, &wrapped).map(drop),
+            None => self.append_key(new_tenant_key(&self.master, &nobody)).await?,
         };
         match outcome {
             Outcome::KeyTaken => Err(Error::Unavailable("another server is marking this record".into())),
@@ -120,7 +91,7 @@ impl Vault {
     /// # Errors
     /// None at present; a home may have its own keys one day.
     pub async fn new_tenant_key(&self, tenant: &TenantId) -> Result<NewKey, Error> {
-        Ok(self.wrap_tenant(tenant))
+        Ok(new_tenant_key(&self.master, tenant))
     }
 
     /// Who a key attribute value is.
@@ -177,9 +148,10 @@ impl Vault {
         }
         let open = |row: &Recorded| match row.customer {
             None => Ok(Opened::Clear(row.payload.clone())),
-            Some(customer) => {
-                open_row(row, keys.get(&row.stream.tenant).and_then(|keys| keys.get(&customer)))
-            }
+            Some(customer) => open_row(
+                row,
+                keys.get(&row.stream.tenant).and_then(|keys| keys.get(&customer)).map(|key| &**key),
+            ),
         };
         rows.iter().map(open).collect()
     }
@@ -192,7 +164,7 @@ impl Vault {
         if let Some(key) = self.customers().get(&(tenant.serial, customer))
             && key.wrapped == row.wrapped
         {
-            key.stored.store(true, Ordering::Release);
+            key.set_stored();
         }
     }
 
@@ -215,15 +187,8 @@ impl Vault {
         }
         let wrapped = self.record.key(tenant, None).await?;
         let wrapped = wrapped.ok_or_else(|| Error::Damaged(format!("tenant {tenant} has no key")))?;
-        let secret = self.unwrap_tenant(tenant, &wrapped)?;
         let mut tenants = self.tenants();
-        let serial = tenants.len() as u64;
-        let keys = TenantKeys {
-            tenant: tenant.clone(),
-            serial,
-            identify: hmac(&secret, &[b"customer-id"]),
-            wrap: hmac(&secret, &[b"customer-key"]),
-        };
+        let keys = self.unwrap_tenant(tenant, tenants.len() as u64, &wrapped)?;
         Ok(Arc::clone(tenants.entry(tenant.clone()).or_insert_with(|| Arc::new(keys))))
     }
 
@@ -241,7 +206,7 @@ impl Vault {
             let mut cache = self.customers();
             for &customer in customers {
                 match cache.get(&(tenant.serial, customer)) {
-                    Some(key) if key.stored.load(Ordering::Acquire) => drop(found.insert(customer, key)),
+                    Some(key) if key.is_stored() => drop(found.insert(customer, key)),
                     _ => unknown.push(Some(customer)),
                 }
             }
@@ -271,12 +236,13 @@ impl Vault {
         if let Some(key) = self.customers().get(&place)
             && key.wrapped == wrapped
         {
-            key.stored.store(true, Ordering::Release);
+            key.set_stored();
             return Ok(key);
         }
-        let secret = unwrap(&tenant.wrap, &customer_bound(&tenant.tenant, customer), &wrapped)
+        let key = tenant
+            .customer_key(customer, wrapped)
             .ok_or_else(|| Error::Damaged(format!("the key of customer {customer} of {}", tenant.tenant)))?;
-        let key = Arc::new(CustomerKey::new(secret, wrapped, true));
+        let key = Arc::new(key);
         self.customers().insert(place, Arc::clone(&key));
         Ok(key)
     }
@@ -287,20 +253,13 @@ impl Vault {
         if let Some(key) = cache.get(&place) {
             return key;
         }
-        let secret = random();
-        let wrapped = wrap(&tenant.wrap, &customer_bound(&tenant.tenant, customer), &secret);
-        let key = Arc::new(CustomerKey::new(secret, wrapped, false));
+        let key = Arc::new(tenant.new_customer_key(customer));
         cache.insert(place, Arc::clone(&key));
         key
     }
 
-    fn wrap_tenant(&self, tenant: &TenantId) -> NewKey {
-        let wrapped = wrap(&self.master, &tenant_bound(tenant), &random());
-        NewKey { tenant: tenant.clone(), customer: None, wrapped }
-    }
-
-    fn unwrap_tenant(&self, tenant: &TenantId, wrapped: &[u8]) -> Result<Secret, Error> {
-        unwrap(&self.master, &tenant_bound(tenant), wrapped).ok_or_else(|| {
+    fn unwrap_tenant(&self, tenant: &TenantId, serial: u64, wrapped: &[u8]) -> Result<TenantKeys, Error> {
+        TenantKeys::unwrap(&self.master, tenant, serial, wrapped).ok_or_else(|| {
             Error::Damaged("the master key is not the one that this record was made with".into())
         })
     }
@@ -312,83 +271,4 @@ impl Vault {
     fn customers(&self) -> MutexGuard<'_, Cache<(u64, CustomerId), Arc<CustomerKey>>> {
         self.customers.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl TenantKeys {
-    /// Who a key attribute value is.
-    pub(crate) fn customer(&self, key: &str) -> Customer {
-        let mac = hmac(&self.identify, &[key.as_bytes()]);
-        let mut id = [0; 16];
-        id.copy_from_slice(&mac[..16]);
-        let id = CustomerId(id);
-        Customer { id, partition: partition_of(&self.tenant, id) }
-    }
-}
-
-impl CustomerKey {
-    fn new(secret: Secret, wrapped: Vec<u8>, stored: bool) -> Self {
-        let mut id = [0; 8];
-        id.copy_from_slice(&hmac(&secret, &[b"key-id"])[..8]);
-        Self { secret, id, wrapped, stored: AtomicBool::new(stored) }
-    }
-
-    /// The row that has to go along with what this key seals, if it is not known to be stored.
-    pub(crate) fn row(&self, tenant: &TenantId, customer: CustomerId) -> Option<NewKey> {
-        (!self.stored.load(Ordering::Acquire)).then(|| NewKey {
-            tenant: tenant.clone(),
-            customer: Some(customer),
-            wrapped: self.wrapped.clone(),
-        })
-    }
-
-    /// Shape, key id, nonce, ciphertext.
-    pub(crate) fn seal(
-        &self,
-        tenant: &TenantId,
-        customer: CustomerId,
-        event_type: &str,
-        clear: &[u8],
-    ) -> Vec<u8> {
-        let mut out = Vec::with_capacity(9 + 24 + clear.len() + 16);
-        out.push(SHAPE);
-        out.extend_from_slice(&self.id);
-        seal::seal(&self.secret, &payload_bound(tenant, customer, event_type, &self.id), clear, out)
-    }
-}
-
-fn open_row(row: &Recorded, key: Option<&Arc<CustomerKey>>) -> Result<Opened, Error> {
-    let damaged = || Error::Damaged(format!("position {}: the payload does not open", row.position));
-    let (head, sealed) = row.payload.split_at_checked(9).ok_or_else(damaged)?;
-    let (Some(customer), [SHAPE, id @ ..]) = (row.customer, head) else { return Err(damaged()) };
-    // A key of another id: the customer was erased, and came back under a new key.
-    let Some(key) = key.filter(|key| key.id == id) else { return Ok(Opened::Erased) };
-    let bound = payload_bound(&row.stream.tenant, customer, &row.event_type, &key.id);
-    seal::open(&key.secret, &bound, sealed).map(Opened::Clear).ok_or_else(damaged)
-}
-
-fn payload_bound(tenant: &TenantId, customer: CustomerId, event_type: &str, key: &[u8; 8]) -> Vec<u8> {
-    bound("payload", &[tenant.as_str().as_bytes(), &customer.0, event_type.as_bytes(), key])
-}
-
-fn tenant_bound(tenant: &TenantId) -> Vec<u8> {
-    bound("tenant-key", &[tenant.as_str().as_bytes()])
-}
-
-fn customer_bound(tenant: &TenantId, customer: CustomerId) -> Vec<u8> {
-    bound("customer-key", &[tenant.as_str().as_bytes(), &customer.0])
-}
-
-fn wrap(under: &[u8; 32], bound: &[u8], secret: &Secret) -> Vec<u8> {
-    seal::seal(under, bound, &secret[..], vec![SHAPE])
-}
-
-fn unwrap(under: &[u8; 32], bound: &[u8], wrapped: &[u8]) -> Option<Secret> {
-    let (&SHAPE, sealed) = wrapped.split_first()? else { return None };
-    let clear = Zeroizing::new(seal::open(under, bound, sealed)?);
-    let mut secret = Zeroizing::new([0; 32]);
-    if clear.len() != secret.len() {
-        return None;
-    }
-    secret.copy_from_slice(&clear);
-    Some(secret)
 }

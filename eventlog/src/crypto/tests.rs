@@ -2,6 +2,7 @@
 
 use domain::ids::Position;
 
+use super::keys::{tenant_bound, wrap};
 use super::*;
 use crate::record::{Expect, NewEvent, Select, StreamId, StreamKind, Write};
 use crate::testing::{MASTER, TempRecord};

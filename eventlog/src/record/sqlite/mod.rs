@@ -82,6 +82,13 @@ impl SqliteRecord {
         let connection = schema::open_writer(&path)?;
         sync_folder(folder)?;
         let state = group::State::load(&connection).map_err(failed)?;
+        let ahead = state.head.stamp.0.saturating_sub(options.clock.now().0);
+        if ahead > 1_000 {
+            tracing::warn!(
+                ahead_ms = ahead,
+                "the clock is behind the record's last stamp: time stands still till then"
+            );
+        }
         let configurations = Arc::new(RwLock::new(state.configurations.clone()));
         let (writer, head) = Writer::start(connection, lock, state, Arc::clone(&configurations), &options)?;
         let readers = Readers::new(&path, options.readers);

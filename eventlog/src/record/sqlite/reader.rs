@@ -66,6 +66,20 @@ pub(super) fn page(
     page: Page,
     limit: usize,
 ) -> Result<Vec<Recorded>, Error> {
+    let (sql, values) = query(select, page, limit);
+    let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
+    let mut rows = statement.query(rusqlite::params_from_iter(values)).map_err(failed)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        found.push(decode(row)?);
+    }
+    if let (Select::All, Page::After(after)) = (select, page) {
+        nothing_is_missing(after, &found)?;
+    }
+    Ok(found)
+}
+
+fn query(select: &Select, page: Page, limit: usize) -> (String, Vec<Value>) {
     let Plan { index, filter, place, order, mut values } = plan(select);
     let (bound, sign, direction) = match page {
         Page::After(after) => (integer(after.0), '>', "ASC"),
@@ -78,16 +92,7 @@ pub(super) fn page(
     );
     values.push(Value::Integer(bound));
     values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
-    let mut statement = connection.prepare_cached(&sql).map_err(failed)?;
-    let mut rows = statement.query(rusqlite::params_from_iter(values)).map_err(failed)?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next().map_err(failed)? {
-        found.push(decode(row)?);
-    }
-    if let (Select::All, Page::After(after)) = (select, page) {
-        nothing_is_missing(after, &found)?;
-    }
-    Ok(found)
+    (sql, values)
 }
 
 /// Positions are gap-free: where one is missing, the record was tampered with. (Nothing is asked of what comes
@@ -196,4 +201,38 @@ pub(super) fn used(
 /// The day of a stamp: idempotency rows are kept by it.
 pub(super) fn day(stamp: i64) -> i64 {
     stamp.div_euclid(KEY_HOLDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However long the record is, a page costs what it shows.
+    #[test]
+    fn no_selection_is_sorted_or_searched_row_by_row() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = schema::open_writer(&folder.path().join("log.db")).unwrap();
+        let tenant = TenantId::from("acme");
+        let stream = |kind| Select::Stream(StreamId::new(&tenant, kind, "1"));
+        for select in [
+            Select::All,
+            Select::Configuration(None),
+            Select::Configuration(Some(tenant.clone())),
+            Select::Tenant(tenant.clone()),
+            Select::Customer(tenant.clone(), CustomerId([0; 16])),
+            Select::CustomerEvents(tenant.clone()),
+            stream(StreamKind::Pattern),
+            stream(StreamKind::Mark),
+        ] {
+            for page in [Page::After(Position(7)), Page::Before(Some(Position(7)))] {
+                let (sql, values) = query(&select, page, 9);
+                let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+                let steps =
+                    statement.query_map(rusqlite::params_from_iter(values), |row| row.get(3)).unwrap();
+                let steps: Vec<String> = steps.map(Result::unwrap).collect();
+                assert_eq!(steps.len(), 1, "{select:?}: {steps:?}");
+                assert!(steps[0].starts_with("SEARCH events USING "), "{select:?}: {steps:?}");
+            }
+        }
+    }
 }

@@ -96,6 +96,8 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, Error> {
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(Duration::from_secs(10)).map_err(failed)?;
     connection.execute_batch("PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;").map_err(failed)?;
+    // Each selection is two statements.
+    connection.set_prepared_statement_cache_capacity(32);
     match format(&connection)? {
         FORMAT => Ok(connection),
         found => Err(Error::Format { found, supported: FORMAT }),
