@@ -15,6 +15,11 @@ impl Endpoint for Echo {
         "echo"
     }
 
+    /// Nobody is waited for.
+    fn places(&self) -> Option<usize> {
+        Some(4_096)
+    }
+
     async fn send(&self, request: &Request) -> Answer {
         if request.verb != "message" {
             return refused(format!("echo has no verb {:?}", request.verb));

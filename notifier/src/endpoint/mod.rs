@@ -52,6 +52,11 @@ pub trait Endpoint: Send + Sync + 'static {
     /// Its name in programs.
     fn name(&self) -> &str;
 
+    /// How many requests of one tenant may be under way at a time, where that is not the operator's to say.
+    fn places(&self) -> Option<usize> {
+        None
+    }
+
     /// Does one request; the time that it took is filled in by the caller. May be dropped at any await when the time is over or the server ends.
     async fn send(&self, request: &Request) -> Answer;
 }
@@ -71,6 +76,11 @@ impl Endpoints {
     pub fn with(mut self, endpoint: Arc<dyn Endpoint>) -> Self {
         self.0.insert(endpoint.name().to_owned(), endpoint);
         self
+    }
+
+    /// How many requests of one tenant to that endpoint may be under way, where the endpoint knows.
+    pub(crate) fn places(&self, name: &str) -> Option<usize> {
+        self.0.get(name).and_then(|endpoint| endpoint.places())
     }
 
     /// Does a request; one of an endpoint that is not there fails for good.

@@ -75,7 +75,7 @@ impl Core {
             timers: Timers::new(),
             deadlines: Timers::new(),
             expects: Expects::new(options.unindexed_expects),
-            lanes: Lanes::new(options.lane, options.sends),
+            lanes: Lanes::new(options.sends),
             attempts: HashMap::new(),
             reports,
             prepared,

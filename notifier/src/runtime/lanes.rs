@@ -11,38 +11,32 @@ pub(crate) struct Lanes<K, T> {
     lanes: HashMap<K, Lane<T>>,
     /// Lanes that have something waiting and a free place, each once.
     ready: VecDeque<K>,
-    places: usize,
     running: usize,
     most: usize,
 }
 
 struct Lane<T> {
     waiting: VecDeque<T>,
+    places: usize,
     running: usize,
     is_ready: bool,
 }
 
-impl<T> Default for Lane<T> {
-    fn default() -> Self {
-        Self { waiting: VecDeque::new(), running: 0, is_ready: false }
-    }
-}
-
 impl<K: Clone + Eq + Hash, T> Lanes<K, T> {
-    /// Lanes with `places` each, and `most` running over all.
-    pub(crate) fn new(places: usize, most: usize) -> Self {
-        Self {
-            lanes: HashMap::new(),
-            ready: VecDeque::new(),
+    /// Lanes of which at most so many jobs run over all.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { lanes: HashMap::new(), ready: VecDeque::new(), running: 0, most: most.max(1) }
+    }
+
+    /// Queues `job` in its lane, which has so many places.
+    pub(crate) fn push(&mut self, key: K, places: usize, job: T) {
+        let lane = self.lanes.entry(key.clone()).or_insert_with(|| Lane {
+            waiting: VecDeque::new(),
             places: places.max(1),
             running: 0,
-            most: most.max(1),
-        }
-    }
-
-    /// Queues `job` in its lane.
-    pub(crate) fn push(&mut self, key: K, job: T) {
-        self.lanes.entry(key.clone()).or_default().waiting.push_back(job);
+            is_ready: false,
+        });
+        lane.waiting.push_back(job);
         self.refresh(&key);
     }
 
@@ -79,7 +73,7 @@ impl<K: Clone + Eq + Hash, T> Lanes<K, T> {
         let Some(lane) = self.lanes.get_mut(key) else { return };
         if lane.waiting.is_empty() && lane.running == 0 {
             self.lanes.remove(key);
-        } else if !lane.is_ready && !lane.waiting.is_empty() && lane.running < self.places {
+        } else if !lane.is_ready && !lane.waiting.is_empty() && lane.running < lane.places {
             lane.is_ready = true;
             self.ready.push_back(key.clone());
         }
@@ -92,9 +86,9 @@ mod tests {
 
     #[test]
     fn a_full_lane_does_not_hold_up_another() {
-        let mut lanes = Lanes::new(2, 100);
-        (0..1_000).for_each(|n| lanes.push("noisy", n));
-        lanes.push("quiet", 1_000);
+        let mut lanes = Lanes::new(100);
+        (0..1_000).for_each(|n| lanes.push("noisy", 2, n));
+        lanes.push("quiet", 2, 1_000);
         let begun: Vec<_> = std::iter::from_fn(|| lanes.next()).collect();
         assert_eq!(begun, [("noisy", 0), ("quiet", 1_000), ("noisy", 1)]);
         lanes.ended(&"noisy");
@@ -104,10 +98,10 @@ mod tests {
 
     #[test]
     fn the_bound_over_all_lanes_holds_and_an_empty_lane_is_forgotten() {
-        let mut lanes = Lanes::new(2, 3);
+        let mut lanes = Lanes::new(3);
         for tenant in 0..3 {
-            lanes.push(tenant, 'a');
-            lanes.push(tenant, 'b');
+            lanes.push(tenant, 2, 'a');
+            lanes.push(tenant, 2, 'b');
         }
         assert_eq!(std::iter::from_fn(|| lanes.next()).count(), 3);
         (0..3).for_each(|tenant| lanes.ended(&tenant));

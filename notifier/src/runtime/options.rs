@@ -14,7 +14,7 @@ pub struct Options {
     pub limits: Limits,
     /// How many events caused one by the other there may be, the first one not counted.
     pub chain: u32,
-    /// How many sends to one endpoint may be under way for one tenant.
+    /// How many sends to one endpoint may be under way for one tenant, where the endpoint does not say otherwise.
     pub lane: usize,
     /// How many sends may be under way in all.
     pub sends: usize,

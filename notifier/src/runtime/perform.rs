@@ -63,8 +63,9 @@ impl Core {
         let Some(Effect::Send(request)) = slot.state.open(step) else { return };
         let lane = (slot.owner.tenant.clone(), request.endpoint.clone());
         let poll = request.poll;
+        let places = self.tools.endpoints.places(&request.endpoint).unwrap_or(self.tools.options.lane);
         if slot.flights.insert(step) {
-            self.lanes.push(lane.clone(), Job { reaction, step, poll, lane });
+            self.lanes.push(lane.clone(), places, Job { reaction, step, poll, lane });
         }
     }
 

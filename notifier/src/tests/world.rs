@@ -237,6 +237,25 @@ impl World {
         id
     }
 
+    /// So many matches, each of one of the events in turn.
+    pub(super) async fn matches(&self, program: Position, events: &[Position], times: u32) {
+        let rows = self.record.read_at(events).await.unwrap();
+        let mut items = Vec::new();
+        for (n, row) in (0..times).zip(rows.iter().cycle()) {
+            let (customer, pattern) = (row.customer.unwrap(), PatternId(format!("PT{n}")));
+            let (point, witness) = (Point::Event(row.position), vec![row.position]);
+            let id = ReactionId::of(&self.tenant, &pattern, 1, customer, point);
+            let matched = Match { pattern, version: 1, point, at: row.stamp, witness, program };
+            let new = self.sealed(&self.tenant, customer, &Event::Matched(matched)).await;
+            let stream = StreamId::new(&self.tenant, StreamKind::Reaction, id.to_string());
+            let mut item = item(stream, Expect::Version(0), vec![new]);
+            item.writes[0].customer = Some(customer);
+            item.writes[0].partition = row.partition;
+            items.push(item);
+        }
+        self.record.append(items).await.unwrap();
+    }
+
     /// A reaction of that program for one event.
     pub(super) async fn reaction(&self, then: &str, event: &str) -> ReactionId {
         let program = self.pattern(then).await;
