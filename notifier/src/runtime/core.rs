@@ -18,6 +18,7 @@ use super::lanes::Lanes;
 use super::perform::{Job, Ready, Wake};
 use super::slot::{Letter, Owner, Slot, What};
 use super::timers::Timers;
+use super::write::Batch;
 use super::{Cancelled, Error, Order, Tools};
 use crate::sources::Sources;
 
@@ -53,6 +54,8 @@ pub(super) struct Core {
     pub(super) early: HashMap<ReactionId, Vec<Order>>,
     /// No new work is begun.
     pub(super) draining: bool,
+    /// The batch that is being appended.
+    pub(super) batch: Option<Batch>,
     reports_in: mpsc::UnboundedReceiver<Report<Job>>,
     prepared_in: mpsc::UnboundedReceiver<Ready>,
     kept: Position,
@@ -84,6 +87,7 @@ impl Core {
             changes: HashMap::new(),
             early: HashMap::new(),
             draining: false,
+            batch: None,
             reports_in,
             prepared_in,
             kept: Position(0),
@@ -102,16 +106,20 @@ impl Core {
         let mut rows = Rows::after(&self.tools, self.began);
         let mut keep_at = Instant::now() + self.tools.options.checkpoint;
         loop {
-            self.flush().await?;
+            if self.batch.is_none() {
+                self.launch().await?;
+            }
             self.dispatch();
             if Instant::now() >= keep_at {
                 self.keep().await?;
                 keep_at = Instant::now() + self.tools.options.checkpoint;
             }
             let nap = self.nap(keep_at);
+            let has_room = self.ready.len() < self.tools.options.batch;
             tokio::select! {
                 () = &mut shutdown => break,
-                Some(rows) = rows.next() => self.rows(rows?).await?,
+                outcomes = Batch::landed(&mut self.batch) => self.landed(outcomes?).await?,
+                Some(rows) = rows.next(), if has_room => self.rows(rows?).await?,
                 Some(report) = self.reports_in.recv() => self.report(report),
                 Some(ready) = self.prepared_in.recv() => self.event_ready(ready),
                 Some(order) = orders.recv() => self.cancel(order).await?,
@@ -136,6 +144,7 @@ impl Core {
             return Ok(());
         }
         self.wake();
+        self.pass(self.seen.stamp);
         self.mark_if_due().await
     }
 
@@ -156,7 +165,7 @@ impl Core {
     /// Puts something into a reaction's inbox.
     pub(super) fn post(&mut self, reaction: ReactionId, letter: Letter) {
         let Some(slot) = self.open.get_mut(&reaction) else { return };
-        if slot.inbox.is_empty() {
+        if slot.inbox.is_empty() && !slot.in_air {
             self.ready.push_back(reaction);
         }
         slot.inbox.push_back(letter);
@@ -168,6 +177,8 @@ impl Core {
             self.post_cancel(order);
             return Ok(());
         }
+        // What has been decided about it by now is to be in the log.
+        self.flush().await?;
         match self.outcome_in_log(&order.tenant, order.reaction).await? {
             Some(outcome) => drop(order.reply.send(outcome)),
             None => self.early.entry(order.reaction).or_default().push(order),
@@ -187,6 +198,7 @@ impl Core {
 
     /// Keeps the place, and the table of open reactions with it.
     async fn keep(&mut self) -> Result<(), Error> {
+        self.flush().await?;
         if self.seen.position == self.kept && self.changes.is_empty() {
             return Ok(());
         }
@@ -218,7 +230,8 @@ impl Core {
     /// What is still to be heard of a reaction that is over.
     pub(super) fn let_go_if_over(&mut self, reaction: ReactionId) {
         let Some(slot) = self.open.get(&reaction) else { return };
-        if slot.is_over() && slot.inbox.is_empty() && slot.flights.is_empty() && slot.preparing.is_empty() {
+        let idle = slot.inbox.is_empty() && !slot.in_air;
+        if slot.is_over() && idle && slot.flights.is_empty() && slot.preparing.is_empty() {
             self.open.remove(&reaction);
         }
     }

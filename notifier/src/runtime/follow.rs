@@ -84,7 +84,7 @@ impl Core {
     }
 
     /// Time has passed up to this stamp: what had to come before has not.
-    fn pass(&mut self, stamp: Stamp) {
+    pub(super) fn pass(&mut self, stamp: Stamp) {
         while let Some((deadline, _)) = self.deadlines.peek()
             && deadline < stamp
         {

@@ -42,6 +42,8 @@ pub(super) struct Slot {
     pub(super) begun: HashMap<StepId, Position>,
     /// What has come in and is not in the log yet, in order.
     pub(super) inbox: VecDeque<Letter>,
+    /// A step of it is being appended: the next waits for that.
+    pub(super) in_air: bool,
     /// Sends and polls that wait in a lane, are under way, or whose late answer is waited for.
     pub(super) flights: HashSet<StepId>,
     pub(super) polls: HashMap<StepId, Poll>,
@@ -106,6 +108,7 @@ impl Slot {
             version: 1,
             begun: HashMap::new(),
             inbox: VecDeque::new(),
+            in_air: false,
             flights: HashSet::new(),
             polls: HashMap::new(),
             expects: HashMap::new(),

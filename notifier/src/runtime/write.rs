@@ -7,6 +7,7 @@ use domain::ids::{Position, ReactionId};
 use domain::reaction::{Effect, Event, Input, InputKind, Outcome as Ending, State, step};
 use domain::time::Stamp;
 use eventlog::record::{self, Expect, Fence, Item, Metadata, NewEvent, NewKey, Outcome, Write};
+use tokio::task::JoinHandle;
 use tracing::{error, warn};
 
 use super::core::Core;
@@ -25,28 +26,80 @@ struct Decided {
     before: Option<State>,
 }
 
+/// A batch that is being appended, beside the loop.
+pub(super) struct Batch {
+    decided: Vec<Decided>,
+    outcomes: JoinHandle<Result<Vec<Outcome>, Error>>,
+}
+
+impl Batch {
+    /// Waits until a batch is in the log, for ever if there is none. Cancel-safe.
+    pub(super) async fn landed(batch: &mut Option<Self>) -> Result<Vec<Outcome>, Error> {
+        match batch {
+            None => std::future::pending().await,
+            Some(batch) => match (&mut batch.outcomes).await {
+                Ok(outcomes) => outcomes,
+                Err(broken) => Err(record::Error::Unavailable(broken.to_string()).into()),
+            },
+        }
+    }
+}
+
 impl Core {
-    /// Writes all that has come in, and carries out what follows from it.
+    /// Writes all that has come in, and what comes of that in turn.
     pub(super) async fn flush(&mut self) -> Result<(), Error> {
-        while !self.ready.is_empty() {
-            let (items, decided) = self.decide().await?;
-            let outcomes = if items.is_empty() { Vec::new() } else { self.tools.append(items).await? };
-            let mut conflicts: BTreeMap<ReactionId, Vec<Letter>> = BTreeMap::new();
-            for (decided, outcome) in decided.into_iter().zip(outcomes) {
-                match outcome {
-                    Outcome::Appended { last, stamp, .. } => self.appended(decided, last, stamp),
-                    Outcome::Fenced => return Err(Error::Fenced(self.partition_of(decided.reaction))),
-                    Outcome::Stale(_) | Outcome::KeyTaken if decided.before.is_some() => self.undo(decided),
-                    Outcome::Conflict(_) | Outcome::Stale(_) | Outcome::KeyTaken | Outcome::Duplicate(_) => {
-                        conflicts.entry(decided.reaction).or_default().push(decided.letter);
-                    }
-                }
+        loop {
+            if self.batch.is_none() {
+                self.launch().await?;
             }
-            for (reaction, letters) in conflicts {
-                self.read_again(reaction, letters).await?;
+            if self.batch.is_none() {
+                return Ok(());
+            }
+            let outcomes = Batch::landed(&mut self.batch).await?;
+            self.landed(outcomes).await?;
+        }
+    }
+
+    /// Decides what has come in and begins to append it; meanwhile the loop goes on.
+    pub(super) async fn launch(&mut self) -> Result<(), Error> {
+        while !self.ready.is_empty() && self.batch.is_none() {
+            let (items, decided) = self.decide().await?;
+            if !items.is_empty() {
+                let tools = self.tools.clone();
+                let outcomes = tokio::spawn(async move { tools.append(items).await });
+                self.batch = Some(Batch { decided, outcomes });
             }
         }
         Ok(())
+    }
+
+    /// A batch is in the log: what was decided is carried out.
+    pub(super) async fn landed(&mut self, outcomes: Vec<Outcome>) -> Result<(), Error> {
+        let Some(batch) = self.batch.take() else { return Ok(()) };
+        let mut conflicts: BTreeMap<ReactionId, Vec<Letter>> = BTreeMap::new();
+        for (decided, outcome) in batch.decided.into_iter().zip(outcomes) {
+            self.touch_down(decided.reaction);
+            match outcome {
+                Outcome::Appended { last, stamp, .. } => self.appended(decided, last, stamp).await?,
+                Outcome::Fenced => return Err(Error::Fenced(self.partition_of(decided.reaction))),
+                Outcome::Stale(_) | Outcome::KeyTaken if decided.before.is_some() => self.undo(decided),
+                Outcome::Conflict(_) | Outcome::Stale(_) | Outcome::KeyTaken | Outcome::Duplicate(_) => {
+                    conflicts.entry(decided.reaction).or_default().push(decided.letter);
+                }
+            }
+        }
+        for (reaction, letters) in conflicts {
+            self.read_again(reaction, letters).await?;
+        }
+        Ok(())
+    }
+
+    /// Nothing of it is being appended any more: what has come in meanwhile can be decided.
+    fn touch_down(&mut self, reaction: ReactionId) {
+        let Some(slot) = self.open.get_mut(&reaction) else { return };
+        if std::mem::take(&mut slot.in_air) && !slot.inbox.is_empty() {
+            self.ready.push_back(reaction);
+        }
     }
 
     fn partition_of(&self, reaction: ReactionId) -> u8 {
@@ -56,7 +109,6 @@ impl Core {
     /// Takes letters through the interpreter, up to a batch of them.
     async fn decide(&mut self) -> Result<(Vec<Item>, Vec<Decided>), Error> {
         let (mut items, mut all) = (Vec::new(), Vec::new());
-        let mut later = Vec::new();
         while items.len() < self.tools.options.batch {
             let Some(reaction) = self.ready.pop_front() else { break };
             let Some(slot) = self.open.get_mut(&reaction) else { continue };
@@ -78,20 +130,20 @@ impl Core {
                     break;
                 }
             }
-            if !slot.inbox.is_empty() {
-                later.push(reaction);
-            } else if taken == 0 {
-                self.let_go_if_over(reaction);
+            slot.in_air = taken > 0;
+            match slot.inbox.is_empty() {
+                _ if taken > 0 => {}
+                true => self.let_go_if_over(reaction),
+                false => self.ready.push_back(reaction),
             }
         }
-        self.ready.extend(later);
         Ok((items, all))
     }
 
     /// A step is in the log: now it is done what it decided.
-    fn appended(&mut self, decided: Decided, last: Position, stamp: Stamp) {
+    async fn appended(&mut self, decided: Decided, last: Position, stamp: Stamp) -> Result<(), Error> {
         let Decided { reaction, letter, effects, rows, .. } = decided;
-        let Some(slot) = self.open.get_mut(&reaction) else { return };
+        let Some(slot) = self.open.get_mut(&reaction) else { return Ok(()) };
         let first_effect = last.0 + 1 - effects.len() as u64;
         debug_assert!(rows >= effects.len() as u64);
         for (effect, position) in effects.iter().zip(first_effect..) {
@@ -103,7 +155,7 @@ impl Core {
         let over = slot.is_over();
         match &letter.what {
             What::Input(InputKind::Started(_)) if !over => {
-                self.changes.insert(reaction, Some(owner));
+                self.changes.insert(reaction, Some(owner.clone()));
             }
             What::Input(InputKind::Polled { poll, .. }) => self.poll_again(reaction, *poll, stamp),
             What::Input(InputKind::SendResumed { send }) => self.send(reaction, *send),
@@ -112,6 +164,10 @@ impl Core {
         }
         for effect in &effects {
             self.perform(reaction, effect);
+        }
+        // Rows may have been read past an expect's own while that was being appended.
+        if last < self.seen.position && effects.iter().any(|effect| matches!(effect, Effect::OpenExpect(_))) {
+            self.look_again(&owner.tenant, last).await?;
         }
         self.close_expects(reaction);
         if over {
@@ -124,6 +180,7 @@ impl Core {
             self.post_cancel(order);
         }
         self.let_go_if_over(reaction);
+        Ok(())
     }
 
     /// The door's part of a step was decided on what has changed since: the event is prepared again.
