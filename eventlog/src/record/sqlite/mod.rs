@@ -1,7 +1,7 @@
 //! The embedded home: SQLite (WAL, `synchronous=FULL`), one writer thread that groups commits.
 //!
-//! `log.db` in the data folder is the record; a file lock keeps a second server out. Read next: [`writer`] (the
-//! thread), [`group`] (a transaction: checks, then rows), [`codec`] (rows and their checksum), [`reader`].
+//! `log.db` in the data folder is the record; a file lock keeps a second server out. Read next: `writer` (the
+//! thread), `group` (a transaction: checks, then rows), `codec` (rows and their checksum), `reader`.
 
 mod codec;
 mod group;
