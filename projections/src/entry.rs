@@ -1,6 +1,6 @@
 //! Rows of the record, opened and read: what the read models are made from.
 //!
-//! Customer events and marks are passed over unopened. An entry of a kind that has read models but whose name or
+//! Customer events and marks are not among them. An entry of a kind that has read models but whose name or
 //! shape is not known is an error: a read model that leaves things out would be wrong without a word.
 
 use cqrs_es::DomainEvent;
@@ -42,8 +42,24 @@ pub(crate) enum Body {
     Other,
 }
 
-/// Opens and reads a row.
-pub(crate) async fn read(vault: &Vault, row: Recorded) -> Result<Entry, Error> {
+/// Opens and reads rows of the domain log, in order.
+pub(crate) async fn read(vault: &Vault, rows: Vec<Recorded>) -> Result<Vec<Entry>, Error> {
+    let (sealed, clear): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|row| row.stream.kind == StreamKind::Reaction);
+    let opened = vault.open_all(&sealed).await?;
+    let mut entries = clear.into_iter().map(of_aggregate).collect::<Result<Vec<_>, _>>()?;
+    for (row, opened) in sealed.into_iter().zip(opened) {
+        let body = match opened {
+            Opened::Clear(clear) => of_reaction(&row, &clear)?,
+            Opened::Erased => Body::Erased,
+        };
+        entries.push(entry(row, body));
+    }
+    entries.sort_unstable_by_key(|entry| entry.position);
+    Ok(entries)
+}
+
+fn of_aggregate(row: Recorded) -> Result<Entry, Error> {
     let body = match row.stream.kind {
         StreamKind::Tenant => Body::Tenant(aggregate(&row)?),
         StreamKind::Client => Body::Client(aggregate(&row)?),
@@ -51,17 +67,18 @@ pub(crate) async fn read(vault: &Vault, row: Recorded) -> Result<Entry, Error> {
         StreamKind::Token => return Err(unknown(&row)),
         StreamKind::Pattern => Body::Pattern(aggregate(&row)?),
         StreamKind::Template => Body::Template(aggregate(&row)?),
-        StreamKind::Reaction => match vault.open(&row).await? {
-            Opened::Clear(clear) => of_reaction(&row, &clear)?,
-            Opened::Erased => Body::Erased,
-        },
-        StreamKind::Listener
+        StreamKind::Reaction
+        | StreamKind::Listener
         | StreamKind::Integration
         | StreamKind::Augment
         | StreamKind::Customer
         | StreamKind::Mark => Body::Other,
     };
-    Ok(Entry {
+    Ok(entry(row, body))
+}
+
+fn entry(row: Recorded, body: Body) -> Entry {
+    Entry {
         position: row.position,
         stamp: row.stamp,
         tenant: row.stream.tenant,
@@ -70,7 +87,7 @@ pub(crate) async fn read(vault: &Vault, row: Recorded) -> Result<Entry, Error> {
         customer: row.customer,
         by: row.metadata.by,
         body,
-    })
+    }
 }
 
 fn of_reaction(row: &Recorded, clear: &[u8]) -> Result<Body, Error> {

@@ -13,8 +13,8 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::entry::Entry;
 use crate::model::{MODELS, Model, Side, Target};
-use crate::runner::{BATCH, end_of, read};
-use crate::{Error, Views, store};
+use crate::runner::BATCH;
+use crate::{Error, Views, entry, store};
 
 /// How far a rebuild is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Progress {
     pub model: &'static str,
     /// Up to where it has taken the record in.
     pub position: Position,
-    /// Where the record ends.
+    /// Where it goes live: where the one that it replaces stands.
     pub end: Position,
 }
 
@@ -48,13 +48,15 @@ pub async fn rebuild(
         views.write(move |connection| begin(connection, model)).await?;
         let mut after = Position(0);
         loop {
-            let head = record.head().borrow().position;
-            let rows = record.read_after(Select::All, after, BATCH).await?;
-            let end = end_of(&rows, BATCH, head, after);
-            let entries = read(vault, rows).await?;
-            let step = views.write(move |connection| advance(connection, model, after, end, head, &entries));
+            // Looked at first: what the live read model has had by now, the record shows.
+            let live = views.ask(move |connection| place(connection, model)).await?;
+            let rows = record.read_after(Select::Domain, after, BATCH).await?;
+            let last = rows.last().map_or(after, |row| row.position);
+            let end = if rows.len() < BATCH { last.max(live) } else { last };
+            let entries = entry::read(vault, rows).await?;
+            let step = views.write(move |connection| advance(connection, model, after, end, &entries));
             let (position, done) = step.await?;
-            tell(Progress { model: model.name, position, end: head });
+            tell(Progress { model: model.name, position, end: live });
             if done {
                 break;
             }
@@ -76,6 +78,10 @@ fn begin(connection: &mut Connection, model: &Model) -> Result<(), Error> {
     Ok(transaction.commit()?)
 }
 
+fn place(connection: &Connection, model: &Model) -> Result<Position, Error> {
+    Ok(Target { connection, side: Side::Live }.place(model)?.unwrap_or_default())
+}
+
 /// Takes in the entries after `after` up to `end`, but none that the live read model has not had; where that is all
 /// that it has had, swaps the new tables in. Returns the place, and whether they are live.
 fn advance(
@@ -83,26 +89,22 @@ fn advance(
     model: &'static Model,
     after: Position,
     end: Position,
-    head: Position,
     entries: &[Entry],
 ) -> Result<(Position, bool), Error> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let beside = Target { connection: &transaction, side: Side::Beside };
-    let live = Target { connection: &transaction, side: Side::Live };
     if beside.place(model)? != Some(after) {
         return Err(Error::Superseded(model.name));
     }
-    let goal = live.place(model)?.unwrap_or_default();
-    // A live read model that is ahead of the record (which was restored from a backup) is no goal.
-    let goal = if end >= head && goal > head { head } else { goal };
-    let place = end.min(goal).max(after);
-    store::take(model, &beside, after, place, entries)?;
-    let done = place == goal;
+    let goal = place(&transaction, model)?;
+    let reached = end.min(goal).max(after);
+    store::take(model, &beside, after, reached, entries)?;
+    let done = reached == goal;
     if done {
         swap(&transaction, model)?;
     }
     transaction.commit()?;
-    Ok((place, done))
+    Ok((reached, done))
 }
 
 fn swap(connection: &Connection, model: &Model) -> Result<(), Error> {

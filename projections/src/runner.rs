@@ -1,14 +1,13 @@
 //! Follows the record and keeps the read models up with it.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::ids::Position;
 use eventlog::crypto::Vault;
-use eventlog::record::{Feed, Record, Recorded, Select};
+use eventlog::record::{Error as RecordError, Record, Select};
 
-use crate::entry::{self, Entry};
-use crate::{Error, Views, store};
+use crate::{Error, Views, entry, store};
 
 /// How many entries go into one transaction at most.
 pub(crate) const BATCH: usize = 1_000;
@@ -42,37 +41,35 @@ impl Runner {
         }
     }
 
-    async fn follow(&self) -> Result<std::convert::Infallible, Error> {
-        let end = self.record.head().borrow().position;
+    async fn follow(&self) -> Result<Infallible, Error> {
+        let mut head = self.record.head();
+        let end = head.borrow().position;
         let begin = self.views.write(move |connection| {
             store::reset_beyond(connection, end)?;
             store::furthest_behind(connection)
         });
-        let mut after = begin.await?;
-        self.views.told(after);
-        let mut feed = Feed::new(Arc::clone(&self.record), Select::All, after);
+        // Where the read models stand, and up to where there is nothing more for them.
+        let mut place = begin.await?;
+        let mut seen = place;
         loop {
-            let rows = feed.next(BATCH).await?;
-            let end = feed.position();
-            let entries = read(&self.vault, rows).await?;
-            let apply = move |connection: &mut _| store::apply(connection, after, end, &entries);
-            self.views.told(self.views.write(apply).await?);
-            after = end;
+            let end = head.borrow_and_update().position;
+            while seen < end {
+                let rows = self.record.read_after(Select::Domain, seen, BATCH).await?;
+                seen = match rows.last() {
+                    Some(last) if rows.len() == BATCH => last.position,
+                    last => last.map_or(end, |last| last.position.max(end)),
+                };
+                if !rows.is_empty() {
+                    let entries = entry::read(&self.vault, rows).await?;
+                    let apply = move |connection: &mut _| store::apply(connection, place, seen, &entries);
+                    place = self.views.write(apply).await?;
+                }
+                self.views.told(seen);
+            }
+            self.views.told(seen);
+            if head.changed().await.is_err() {
+                return Err(RecordError::Unavailable("the record has been closed".into()).into());
+            }
         }
     }
-}
-
-/// Opens and reads rows.
-pub(crate) async fn read(vault: &Vault, rows: Vec<Recorded>) -> Result<Vec<Entry>, Error> {
-    let mut entries = Vec::with_capacity(rows.len());
-    for row in rows {
-        entries.push(entry::read(vault, row).await?);
-    }
-    Ok(entries)
-}
-
-/// Where a batch of rows ends: at the last of them, or, if it holds all that there was, at the end of the record.
-pub(crate) fn end_of(rows: &[Recorded], limit: usize, head: Position, after: Position) -> Position {
-    let last = rows.last().map_or(after, |row| row.position);
-    if rows.len() < limit { last.max(head) } else { last }
 }

@@ -26,7 +26,7 @@ struct Shared {
     path: PathBuf,
     writer: Mutex<Connection>,
     idle: Mutex<Vec<Connection>>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     progress: watch::Sender<Position>,
 }
 
@@ -61,7 +61,7 @@ impl Views {
                 path: path.to_owned(),
                 writer: Mutex::new(writer),
                 idle: Mutex::new(Vec::new()),
-                permits: Semaphore::new(READERS),
+                permits: Arc::new(Semaphore::new(READERS)),
                 progress,
             }),
         })
@@ -97,7 +97,7 @@ impl Views {
         &self,
         question: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let _permit = self.shared.permits.acquire().await.map_err(|_| Error::Ended)?;
+        let permit = Arc::clone(&self.shared.permits).acquire_owned().await.map_err(|_| Error::Ended)?;
         let shared = Arc::clone(&self.shared);
         blocking(move || {
             let idle = lock(&shared.idle).pop();
@@ -107,6 +107,8 @@ impl Views {
                 .map_err(Error::from)
                 .and_then(|snapshot| question(&snapshot));
             lock(&shared.idle).push(connection);
+            // Here, not in the caller: one who goes away leaves the question running.
+            drop(permit);
             answer
         })
         .await

@@ -245,6 +245,8 @@ pub struct Recorded {
 pub enum Select {
     /// All.
     All,
+    /// The domain log: all but customers' events and marks.
+    Domain,
     /// Those that change configuration, of one tenant or (`None`) of all.
     Configuration(Option<TenantId>),
     /// Those of one tenant.

@@ -122,6 +122,9 @@ fn plan(select: &Select) -> Plan {
     let text = |tenant: &TenantId| Value::Text(tenant.0.clone());
     match select {
         Select::All => by("NOT INDEXED", "1", vec![]),
+        Select::Domain => {
+            by("INDEXED BY events_domain", "aggregate_type NOT IN ('customer', 'mark')", vec![])
+        }
         Select::Configuration(None) => by("INDEXED BY events_configuring", "configures = 1", vec![]),
         Select::Configuration(Some(tenant)) => {
             by("INDEXED BY events_configuring_tenant", "tenant = ?1 AND configures = 1", vec![text(tenant)])

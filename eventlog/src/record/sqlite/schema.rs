@@ -38,6 +38,7 @@ CREATE TABLE events (
 ) STRICT;
 CREATE UNIQUE INDEX events_stream ON events (aggregate_type, aggregate_id, sequence);
 CREATE INDEX events_tenant ON events (tenant);
+CREATE INDEX events_domain ON events (position) WHERE aggregate_type NOT IN ('customer', 'mark');
 CREATE INDEX events_configuring ON events (configures) WHERE configures = 1;
 CREATE INDEX events_configuring_tenant ON events (tenant) WHERE configures = 1;
 
