@@ -2,6 +2,9 @@
 //!
 //! Reading order: [`server`] (connections), [`http`] (what can be asked, in one table), [`oauth`] (who may ask).
 
+pub mod app;
+pub mod cli;
 pub mod http;
 pub mod oauth;
 pub mod server;
+mod telemetry;

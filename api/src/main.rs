@@ -1,3 +1,7 @@
 //! The binary: arguments → subcommand, and no more.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    api::cli::run()
+}

@@ -1,0 +1,286 @@
+//! The composition root: the place where concrete types meet traits.
+//!
+//! [`App::start`] opens the store, starts the readers of the record (projections, engine, notifier) and then the
+//! edge; [`App::stop`] ends them in the opposite order. Nothing else in this workspace knows all of them.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::client::{Client, Command, Scope};
+use domain::ids::{Position, TenantId};
+use engine::runtime::Engine;
+use eventlog::aggregates::Commands;
+use eventlog::checkpoint::{Checkpoints, VIEWS_FILE};
+use eventlog::crypto::{self, Vault};
+use eventlog::customer_stream::Door;
+use eventlog::record::sqlite::{self, SqliteRecord};
+use eventlog::record::{Metadata, Record, StreamId, StreamKind};
+use notifier::endpoint::Endpoints;
+use notifier::endpoint::echo::Echo;
+use notifier::runtime::Notifier;
+use projections::Views;
+use sha2::{Digest, Sha256};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::http::dispatch::{Face, router};
+use crate::http::state::{Settings, State, System};
+use crate::oauth::secret;
+use crate::server::{self, Server};
+
+/// What a server is started with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where health and metrics are served, if not there.
+    pub admin_listen: Option<SocketAddr>,
+    /// The folder that holds everything.
+    pub data_dir: PathBuf,
+    /// The operator's master key, if it is not in the data folder.
+    pub master_key_file: Option<PathBuf>,
+    /// Events a second for each tenant; 0: no limit.
+    pub tenant_events_per_second: u32,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// Id and secret of the admin client that is made if there is none.
+    pub admin: Option<(String, String)>,
+}
+
+impl Config {
+    /// The defaults.
+    pub fn new(listen: SocketAddr, data_dir: &Path) -> Self {
+        Self {
+            listen,
+            admin_listen: None,
+            data_dir: data_dir.to_owned(),
+            master_key_file: None,
+            tenant_events_per_second: 10_000,
+            max_connections: server::Limits::default().connections,
+            admin: None,
+        }
+    }
+}
+
+/// Why a server did not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The record's.
+    #[error(transparent)]
+    Record(#[from] eventlog::record::Error),
+    /// The master key's.
+    #[error(transparent)]
+    MasterKey(#[from] crypto::MasterKeyError),
+    /// The read models'.
+    #[error(transparent)]
+    Views(#[from] projections::Error),
+    /// The engine's.
+    #[error("the engine: {0}")]
+    Engine(#[from] engine::runtime::Error),
+    /// The notifier's.
+    #[error("the notifier: {0}")]
+    Notifier(#[from] notifier::runtime::Error),
+    /// An address cannot be listened on.
+    #[error("{0}: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// The admin client cannot be made.
+    #[error("the admin client cannot be made: {0}")]
+    Admin(String),
+    /// A part ended that should not have.
+    #[error("{0}")]
+    Ended(String),
+}
+
+/// A running server.
+pub struct App {
+    /// Where it listens, with the real port.
+    pub address: SocketAddr,
+    /// The admin client that was made with a random secret: id and secret, to be shown once.
+    pub new_admin: Option<(String, String)>,
+    /// Ends the edge.
+    edge: CancellationToken,
+    /// Ends the readers of the record.
+    readers: CancellationToken,
+    edges: JoinSet<Result<(), Error>>,
+    tasks: JoinSet<Result<(), Error>>,
+}
+
+/// Where the operator's master key is.
+pub fn master_key_path(data_dir: &Path, given: Option<&Path>) -> PathBuf {
+    given.map_or_else(|| data_dir.join("master.key"), Path::to_owned)
+}
+
+/// Where the read models are.
+pub fn views_path(data_dir: &Path) -> PathBuf {
+    data_dir.join(VIEWS_FILE)
+}
+
+/// How long the readers of the record may take to end.
+const LET_GO: Duration = Duration::from_secs(20);
+
+impl App {
+    /// Starts a server; when this returns it answers.
+    ///
+    /// # Errors
+    /// The store cannot be opened, an address cannot be listened on.
+    pub async fn start(config: Config) -> Result<Self, Error> {
+        let record: Arc<dyn Record> = SqliteRecord::open(&config.data_dir, sqlite::Options::default())?;
+        let key_file = master_key_path(&config.data_dir, config.master_key_file.as_deref());
+        let master = crypto::master_key(&key_file)?;
+        let vault = Arc::new(Vault::new(record.clone(), *master));
+        vault.check_master_key().await?;
+        let settings = Settings {
+            tenant_events_per_second: config.tenant_events_per_second,
+            ..Settings::new(cursor_key(&master))
+        };
+        // The read models' file is made anew if it is torn, so it comes before the checkpoints in it.
+        let views = Views::open(&views_path(&config.data_dir))?;
+        let door = Arc::new(Door::new(record.clone(), vault.clone()));
+        let engine = Engine::new(
+            record.clone(),
+            vault.clone(),
+            Checkpoints::open(&config.data_dir)?,
+            engine::runtime::Options::default(),
+        );
+        let notifier = Notifier::new(
+            record.clone(),
+            vault.clone(),
+            door.clone(),
+            Arc::new(Checkpoints::open(&config.data_dir)?),
+            Endpoints::default().with(Arc::new(Echo)),
+            notifier::runtime::Options::default(),
+        );
+        let system = System {
+            commands: Commands::new(record.clone(), vault.clone()),
+            door,
+            views,
+            notifier: notifier.handle(),
+            engine: engine.progress(),
+            record,
+            vault,
+        };
+        let mut app = Self {
+            address: config.listen,
+            new_admin: None,
+            edge: CancellationToken::new(),
+            readers: CancellationToken::new(),
+            edges: JoinSet::new(),
+            tasks: JoinSet::new(),
+        };
+        app.follow(&system, engine, notifier);
+        let head = system.record.head().borrow().position;
+        catch_up(&system.views, head).await?;
+        app.new_admin = admin(&system, config.admin.clone()).await?;
+        let state = State::new(system, settings).map_err(|e| Error::Ended(e.to_string()))?;
+        app.listen(&Arc::new(state), &config).await?;
+        Ok(app)
+    }
+
+    /// Starts the readers of the record.
+    fn follow(&mut self, system: &System, engine: Engine, notifier: Notifier) {
+        let runner =
+            projections::Runner::new(system.views.clone(), system.record.clone(), system.vault.clone());
+        let stop = self.readers.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                error = runner.run() => Err(error.into()),
+                () = stop.cancelled() => Ok(()),
+            }
+        });
+        let stop = self.readers.clone().cancelled_owned();
+        self.tasks.spawn(async move { Ok(engine.run(stop).await?) });
+        let stop = self.readers.clone().cancelled_owned();
+        self.tasks.spawn(async move { Ok(notifier.run(stop).await?) });
+    }
+
+    /// Starts the edge.
+    async fn listen(&mut self, state: &Arc<State>, config: &Config) -> Result<(), Error> {
+        let limits = server::Limits { connections: config.max_connections, ..server::Limits::default() };
+        let faces = match config.admin_listen {
+            None => vec![(config.listen, Face::All)],
+            Some(admin) => vec![(admin, Face::Operator), (config.listen, Face::Api)],
+        };
+        for (address, face) in faces {
+            let failed = |error| Error::Listen(address, error);
+            let server = Server::bind(address, limits).await.map_err(failed)?;
+            self.address = server.address().map_err(failed)?;
+            let (router, stop) = (router(state, face), self.edge.clone());
+            self.edges.spawn(async move {
+                if !server.serve(router, stop).await {
+                    tracing::warn!("requests that took too long were cut off");
+                }
+                Ok(())
+            });
+        }
+        Ok(())
+    }
+
+    /// Comes to its end when a part of the server does, with the reason.
+    pub async fn failed(&mut self) -> Error {
+        let ended = tokio::select! {
+            Some(ended) = self.tasks.join_next() => ended,
+            Some(ended) = self.edges.join_next() => ended,
+        };
+        match ended {
+            Ok(Ok(())) => Error::Ended("a part of the server has ended".into()),
+            Ok(Err(error)) => error,
+            Err(panic) => Error::Ended(format!("a part of the server broke: {panic}")),
+        }
+    }
+
+    /// Stops: takes no new work, lets what is in flight finish or leaves it in the log.
+    pub async fn stop(mut self) {
+        self.edge.cancel();
+        while self.edges.join_next().await.is_some() {}
+        self.readers.cancel();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(LET_GO, ended).await.is_err() {
+            tracing::warn!("what is still under way is left in the log");
+        }
+    }
+}
+
+/// Makes an admin client where there is none; its id and secret if the secret was drawn here.
+async fn admin(system: &System, given: Option<(String, String)>) -> Result<Option<(String, String)>, Error> {
+    if system.views.has_admin().await? {
+        return Ok(None);
+    }
+    let failed = |e: &dyn std::fmt::Display| Error::Admin(e.to_string());
+    let drawn = given.is_none();
+    let (id, secret) = match given {
+        Some(given) => given,
+        None => ("admin".to_owned(), secret::draw().map_err(|e| failed(&e))?),
+    };
+    let secret_hash = secret::hash_now(&secret).map_err(|e| failed(&e))?;
+    let command = Command::Create {
+        name: "admin".into(),
+        secret_hash,
+        scopes: vec![Scope::Admin],
+        tenants: Vec::new(),
+    };
+    let stream = StreamId::new(&TenantId(String::new()), StreamKind::Client, id.as_str());
+    let committed = system.commands.execute::<Client>(stream, command, Metadata::default()).await;
+    let committed = committed.map_err(|e| failed(&e))?;
+    system.views.wait_for(committed.position).await?;
+    Ok(drawn.then_some((id, secret)))
+}
+
+/// Waits until the read models have taken the record in, however long it is.
+async fn catch_up(views: &Views, head: Position) -> Result<(), Error> {
+    while let Err(late) = views.wait_for(head).await {
+        match late {
+            projections::Error::Late { wanted, at } => {
+                tracing::info!(%at, %wanted, "the read models catch up")
+            }
+            other => return Err(other.into()),
+        }
+    }
+    Ok(())
+}
+
+/// The key of cursors: all servers of a system share it, and no one outside can make one.
+fn cursor_key(master: &[u8; 32]) -> [u8; 32] {
+    Sha256::new().chain_update(b"cxengage cursors").chain_update(master).finalize().into()
+}

@@ -1,0 +1,97 @@
+//! The command line (data on stdout, talk on stderr; exit codes 0 done, 1 failed, 2 bad usage).
+//!
+//! One file per command. A command that reads the store opens it read-only, also beside a running server.
+
+mod backtest;
+mod check;
+mod client;
+mod demo;
+mod events;
+mod rebuild;
+mod replay;
+mod serve;
+mod store;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Listens to customers' events, recognises the journeys that matter while they happen, and reacts.
+#[derive(Parser)]
+#[command(name = "cxengage", version, max_term_width = 100, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(serve::Options),
+    /// Show the main job: a server in a temporary folder, patterns, journeys, reactions.
+    Demo(demo::Options),
+    /// What would these patterns have matched? No server, no store.
+    Backtest(backtest::Options),
+    /// Parse patterns and say what is wrong with them, and where.
+    Check(check::Options),
+    /// Write a tenant's stored events as JSON lines.
+    Events(events::Options),
+    /// Run the stored record through the engine and the interpreter again, and compare. Sends nothing.
+    Replay(replay::Options),
+    /// Make read models anew from the record, beside the old ones.
+    Rebuild(rebuild::Options),
+}
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The arguments do not make sense: exit code 2.
+    Usage(String),
+    /// It failed: exit code 1.
+    Failed(String),
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// What a command ends with.
+pub(crate) type Outcome = Result<ExitCode, Failure>;
+
+/// Runs the command that the arguments name.
+pub fn run() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve(options) => serve::run(options),
+        Command::Demo(options) => demo::run(options),
+        Command::Backtest(options) => backtest::run(&options),
+        Command::Check(options) => check::run(&options),
+        Command::Events(options) => events::run(&options),
+        Command::Replay(options) => replay::run(&options),
+        Command::Rebuild(options) => rebuild::run(&options),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(failure) => {
+            let (code, message) = match failure {
+                Failure::Usage(message) => (2, message),
+                Failure::Failed(message) => (1, message),
+            };
+            say(&format!("cxengage: {message}"));
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// Talk, for a person: to stderr.
+pub(crate) fn say(line: &str) {
+    // Nobody is left to be told if stderr is closed.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// The runtime of commands that wait for I/O.
+pub(crate) fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future)
+}

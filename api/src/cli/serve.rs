@@ -1,0 +1,90 @@
+//! `cxengage serve`: the server. One line on stdout when it is ready, and nothing else there.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::{Failure, Outcome, say};
+use crate::app::{App, Config};
+
+#[derive(clap::Args)]
+pub(super) struct Options {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, env = "CXENGAGE_LISTEN", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Where health, metrics and their like are served instead of on --listen.
+    #[arg(long, env = "CXENGAGE_ADMIN_LISTEN")]
+    admin_listen: Option<SocketAddr>,
+    /// The folder that holds everything; made if it is not there.
+    #[arg(long, env = "CXENGAGE_DATA_DIR", default_value = "./data")]
+    data_dir: PathBuf,
+    /// The operator's master key: 32 bytes, base64. Left out: one is made in the data folder on the first start.
+    #[arg(long, env = "CXENGAGE_MASTER_KEY_FILE")]
+    master_key_file: Option<PathBuf>,
+    /// How many events a tenant may send in a second, on average over two; 0: as many as it likes.
+    #[arg(long, env = "CXENGAGE_TENANT_EVENTS_PER_SECOND", default_value_t = 10_000)]
+    tenant_events_per_second: u32,
+    /// How many connections are held at once; more are turned away.
+    #[arg(long, env = "CXENGAGE_MAX_CONNECTIONS", default_value_t = 10_240)]
+    max_connections: usize,
+    /// The id of the admin client that is made on the first start.
+    #[arg(long, env = "CXENGAGE_ADMIN_CLIENT_ID", requires = "admin_client_secret")]
+    admin_client_id: Option<String>,
+    /// Its secret. Left out: a random one is made and printed once, on stderr.
+    #[arg(long, env = "CXENGAGE_ADMIN_CLIENT_SECRET", hide_env_values = true, requires = "admin_client_id")]
+    admin_client_secret: Option<String>,
+    /// What is logged, to stderr: error, warn, info, debug, trace, or by module (`engine=debug,info`).
+    #[arg(long, env = "CXENGAGE_LOG", default_value = "info")]
+    log: String,
+    /// Log JSON lines instead of text.
+    #[arg(long, env = "CXENGAGE_LOG_JSON")]
+    log_json: bool,
+}
+
+pub(super) fn run(options: Options) -> Outcome {
+    crate::telemetry::start(&options.log, options.log_json).map_err(Failure::Usage)?;
+    super::block_on(async move {
+        let config = Config {
+            admin_listen: options.admin_listen,
+            master_key_file: options.master_key_file,
+            tenant_events_per_second: options.tenant_events_per_second,
+            max_connections: options.max_connections,
+            admin: options.admin_client_id.zip(options.admin_client_secret),
+            ..Config::new(options.listen, &options.data_dir)
+        };
+        if !options.listen.ip().is_loopback() {
+            tracing::warn!(listen = %options.listen, "a public address without TLS: put a proxy with TLS before it");
+        }
+        let stop = stop_signal()?;
+        let mut app = App::start(config).await?;
+        if let Some((id, secret)) = &app.new_admin {
+            say(&format!(
+                "admin client id      {id}\nadmin client secret  {secret}\nThis secret is shown once: keep it."
+            ));
+        }
+        writeln!(std::io::stdout(), "listening on http://{}", app.address)?;
+        std::io::stdout().flush()?;
+        let code = tokio::select! {
+            () = stop => ExitCode::SUCCESS,
+            failure = app.failed() => {
+                tracing::error!(%failure, "stopping");
+                ExitCode::FAILURE
+            }
+        };
+        app.stop().await;
+        Ok(code)
+    })
+}
+
+/// Comes to its end with SIGTERM or SIGINT; listened for from before the server is ready.
+fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = term.recv() => {}
+            _ = int.recv() => {}
+        }
+    })
+}
