@@ -12,6 +12,7 @@ use super::Failure;
 
 /// Which store.
 #[derive(clap::Args)]
+#[group(skip)]
 pub(super) struct Options {
     /// The folder that holds everything.
     #[arg(long, env = "CXENGAGE_DATA_DIR", default_value = "./data")]
