@@ -15,7 +15,7 @@ pub enum Effect {
     Send(Request),
     /// Wake the reaction at a time; answered by `TimerFired`.
     SetTimer(SetTimer),
-    /// Watch for an event of the tenant; answered by `ExpectMet` or `ExpectMissed`.
+    /// Watch for an event of the tenant; answered by `ExpectMet`, `ExpectMissed` or `ExpectRefused`.
     OpenExpect(Expectation),
     /// Put an event in at the door; answered by `EventAppended` or `EventRefused`.
     AppendEvent(Append),

@@ -43,7 +43,7 @@ pub enum Unreadable {
 }
 
 /// Names by which an entry is known to be an input; hand-written, and never to be changed.
-const INPUTS: [&str; 11] = [
+const INPUTS: [&str; 12] = [
     "reaction-started",
     "send-succeeded",
     "send-failed",
@@ -52,6 +52,7 @@ const INPUTS: [&str; 11] = [
     "timer-fired",
     "expect-met",
     "expect-missed",
+    "expect-refused",
     "event-sent",
     "event-refused",
     "cancel-requested",
@@ -88,6 +89,7 @@ impl Event {
                 InputKind::TimerFired { .. } => "timer-fired",
                 InputKind::ExpectMet { .. } => "expect-met",
                 InputKind::ExpectMissed { .. } => "expect-missed",
+                InputKind::ExpectRefused { .. } => "expect-refused",
                 InputKind::EventAppended { .. } => "event-sent",
                 InputKind::EventRefused { .. } => "event-refused",
                 InputKind::Cancelled { .. } => "cancel-requested",

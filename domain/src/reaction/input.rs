@@ -68,6 +68,13 @@ pub enum InputKind {
         /// Which `expect`.
         expect: StepId,
     },
+    /// An `expect` cannot be watched for: too many that no equality indexes are open in the tenant.
+    ExpectRefused {
+        /// Which `expect`.
+        expect: StepId,
+        /// Why.
+        reason: String,
+    },
     /// The event of an `event` command is in the customer event stream.
     EventAppended {
         /// Which one.

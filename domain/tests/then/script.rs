@@ -2,7 +2,7 @@
 //!
 //! Inputs: `start {context}`, `ok N {response}`, `fail N why`, `fatal N why` (no retry can mend it), `unsure N why`
 //! (ambiguous), `busy N MS why` (Retry-After), `poll N {response}`, `down N why` (a poll that failed), `resume N`,
-//! `fire N`, `met N {event}`, `missed N`, `sent N`, `refused N why`, `cancel`.
+//! `fire N`, `met N {event}`, `missed N`, `turned-away N why`, `sent N`, `refused N why`, `cancel`.
 
 use std::collections::BTreeMap;
 
@@ -134,6 +134,7 @@ impl Script {
             "fire" => InputKind::TimerFired { timer: id },
             "met" => InputKind::ExpectMet { expect: id, position: Position(9), event: object(rest) },
             "missed" => InputKind::ExpectMissed { expect: id },
+            "turned-away" => InputKind::ExpectRefused { expect: id, reason: rest.to_owned() },
             "sent" => InputKind::EventAppended { append: id, event: EventId([1; 16]) },
             "refused" => InputKind::EventRefused { append: id, reason: rest.to_owned() },
             "cancel" => InputKind::Cancelled { by: "somebody".to_owned() },

@@ -325,6 +325,17 @@ fn an_expect_sees_the_event_and_what_was_known_when_it_began() {
 }
 
 #[test]
+fn an_expect_that_is_refused_is_a_failure() {
+    plays(
+        "(expect $a (failure (set b 1)))",
+        &[
+            ("start", r#"expect#0 0 [{"truthy":{"attribute":"a"}}]"#),
+            ("turned-away 0 too many", "note 0 failure taken: too many | b = 1 | done"),
+        ],
+    );
+}
+
+#[test]
 fn an_event_that_is_refused_is_a_failure() {
     let source = "(event {:id *id* :none *none*} (success (set id $id)) (failure (set id false)))";
     plays(

@@ -35,4 +35,10 @@ impl Run<'_> {
             self.fail(id, false, format!("no such event within {time}"));
         }
     }
+
+    pub(super) fn expect_refused(&mut self, expect: StepId, reason: &str) {
+        if let Some(id) = self.close(expect, |effect| matches!(effect, Effect::OpenExpect(_))) {
+            self.fail(id, false, reason);
+        }
+    }
 }

@@ -102,6 +102,7 @@ impl<'a> Run<'a> {
             InputKind::TimerFired { timer } => self.fired(*timer),
             InputKind::ExpectMet { expect, event, .. } => self.expect_met(*expect, event),
             InputKind::ExpectMissed { expect } => self.expect_missed(*expect),
+            InputKind::ExpectRefused { expect, reason } => self.expect_refused(*expect, reason),
             InputKind::EventAppended { append, event } => self.appended(*append, *event),
             InputKind::EventRefused { append, reason } => self.refused(*append, reason),
         }
