@@ -195,8 +195,9 @@ impl Core {
         if let Err(too_many) = self.expects.add(&slot.owner.tenant, borrowed, who) {
             warn!(tenant.id = %slot.owner.tenant, reaction.id = %reaction, "{too_many}: this one fails");
             let cause = slot.begun.get(&expectation.id).copied();
-            let missed = InputKind::ExpectMissed { expect: expectation.id };
-            return self.post(reaction, Letter::input(missed, cause));
+            let reason = too_many.to_string();
+            let refused = InputKind::ExpectRefused { expect: expectation.id, reason };
+            return self.post(reaction, Letter::input(refused, cause));
         }
         slot.expects.insert(expectation.id, equality);
         if let Some(deadline) = expectation.deadline {

@@ -132,9 +132,9 @@ impl Slot {
             InputKind::Polled { poll, .. } => self.state.is_open(*poll),
             InputKind::SendResumed { send } => self.state.is_open(*send),
             InputKind::TimerFired { timer } => self.state.is_open(*timer),
-            InputKind::ExpectMet { expect, .. } | InputKind::ExpectMissed { expect } => {
-                self.state.is_open(*expect)
-            }
+            InputKind::ExpectMet { expect, .. }
+            | InputKind::ExpectMissed { expect }
+            | InputKind::ExpectRefused { expect, .. } => self.state.is_open(*expect),
             InputKind::EventRefused { append, .. } => self.state.is_open(*append),
             InputKind::Cancelled { .. } => !self.is_over(),
         }

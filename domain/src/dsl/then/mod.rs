@@ -1,6 +1,6 @@
 //! The `then` language (then.md): what to do about a match.
 //!
-//! Read next: [`parse`] and the files beside it, [`catalogue`], `print`; what a program does is
+//! Read next: [`parse()`] and the files beside it, [`catalogue`], `print`; what a program does is
 //! [`reaction`](crate::reaction)'s business.
 
 pub mod catalogue;
