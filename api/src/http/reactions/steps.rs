@@ -92,6 +92,7 @@ fn place<'a>(event: &'a Event, places: &'a BTreeMap<StepId, Path>) -> Option<&'a
             | InputKind::TimerFired { timer: id }
             | InputKind::ExpectMet { expect: id, .. }
             | InputKind::ExpectMissed { expect: id }
+            | InputKind::ExpectRefused { expect: id, .. }
             | InputKind::EventAppended { append: id, .. }
             | InputKind::EventRefused { append: id, .. } => places.get(id),
         },
@@ -122,7 +123,9 @@ fn input_described(input: &InputKind, said: &mut Object) {
         }
         InputKind::ExpectMet { event, .. } => said.set("event", event.clone()),
         InputKind::EventAppended { event, .. } => said.set("event", event.to_string()),
-        InputKind::EventRefused { reason, .. } => said.set("error", reason.as_str()),
+        InputKind::EventRefused { reason, .. } | InputKind::ExpectRefused { reason, .. } => {
+            said.set("error", reason.as_str())
+        }
         InputKind::Cancelled { by } => said.set("by", by.as_str()),
         InputKind::SendResumed { .. } | InputKind::TimerFired { .. } | InputKind::ExpectMissed { .. } => {}
     }
