@@ -409,8 +409,9 @@ pub async fn selections_are_read_in_pages_both_ways(home: impl Home) {
     .await;
     let stream = |kind, id: &str| Select::Stream(StreamId::new(&acme(), kind, id));
     let customer = CustomerId([1; 16]);
-    let cases: [(Select, &[u64]); 9] = [
+    let cases: [(Select, &[u64]); 10] = [
         (Select::All, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
+        (Select::Domain, &[1, 5, 6, 8, 11]),
         (Select::Configuration(None), &[1, 8, 11]),
         (Select::Configuration(Some(acme())), &[1, 11]),
         (Select::Tenant(acme()), &[1, 2, 4, 5, 6, 7, 9, 11]),

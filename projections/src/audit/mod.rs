@@ -21,7 +21,7 @@ pub(crate) const MODEL: Model = Model {
     schema: "CREATE TABLE IF NOT EXISTS audit_v1$ (
         tenant TEXT NOT NULL, position INTEGER NOT NULL, at INTEGER NOT NULL, author TEXT, kind TEXT NOT NULL,
         resource TEXT NOT NULL, id TEXT NOT NULL, before TEXT, after TEXT,
-        PRIMARY KEY (tenant, position), UNIQUE (tenant, resource, id, position)) STRICT, WITHOUT ROWID",
+        PRIMARY KEY (tenant, position), UNIQUE (resource, id, tenant, position)) STRICT, WITHOUT ROWID",
     batch: || Box::new(Audit),
 };
 

@@ -219,6 +219,7 @@ mod tests {
         let stream = |kind| Select::Stream(StreamId::new(&tenant, kind, "1"));
         for select in [
             Select::All,
+            Select::Domain,
             Select::Configuration(None),
             Select::Configuration(Some(tenant.clone())),
             Select::Tenant(tenant.clone()),
