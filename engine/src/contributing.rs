@@ -10,10 +10,11 @@ use domain::customer_event::CustomerEvent;
 use domain::ids::{PatternId, Position, TenantId};
 use domain::time::Stamp;
 use eventlog::crypto::{Opened, Vault};
+use eventlog::customer_stream::change_of;
 use eventlog::record::{Error, Record, Recorded, Select};
 
 use crate::matching::{Machine, State};
-use crate::runtime::rows::{self, Step};
+use crate::runtime::rows::damaged;
 
 /// How many rows are read at a time.
 const ROWS: usize = 1_000;
@@ -63,7 +64,7 @@ pub async fn contributing(
         after = last;
         for (row, opened) in rows.iter().zip(vault.open_all(&rows).await?) {
             if let Opened::Clear(clear) = opened {
-                looking.event(row, serde_json::from_slice(&clear).map_err(|e| rows::damaged(row, e))?);
+                looking.event(row, serde_json::from_slice(&clear).map_err(|e| damaged(row, e))?);
             }
         }
     }
@@ -109,8 +110,8 @@ async fn configuration(record: &Arc<dyn Record>, tenant: &TenantId) -> Result<Co
         let rows = record.read_after(Select::Configuration(Some(tenant.clone())), after, ROWS).await?;
         let Some(last) = rows.last().map(|row| row.position) else { return Ok(configuration) };
         for row in &rows {
-            if let Step::Configure(_, position, change) = rows::configure(row)? {
-                configuration.apply(position, *change);
+            if let Some(change) = change_of(row)? {
+                configuration.apply(row.position, change);
             }
         }
         after = last;

@@ -152,6 +152,17 @@ impl Machine {
         }
     }
 
+    /// The last time at which a state can still matter, where a window bounds that; afterwards it is as good as fresh.
+    pub fn expiry(&self, state: &State) -> Option<i64> {
+        let latest = match &state.0 {
+            Held::Fresh => None,
+            Held::Flat(moments) => moments.iter().map(|moment| moment.time).max(),
+            Held::General(state) => state.latest_start(),
+        };
+        // What completes starts with what is held or later, and the window counts from there.
+        Some(latest.unwrap_or(i64::MIN).saturating_add(self.window?))
+    }
+
     /// Lets a deadline pass: all events of its time have been fed, and none of a later one.
     pub fn tick(&self, state: &mut State, deadline: i64) -> Option<Found> {
         let found = self.step(state, Moment::tick(deadline), &Met::none())?;

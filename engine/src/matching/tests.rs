@@ -58,13 +58,17 @@ pub(super) fn met(machine: &Machine, name: &str) -> Met {
     (0..).zip(machine.predicates()).filter(|(_, p)| named(p)).map(|(id, _)| id).collect()
 }
 
-/// All matches of a timeline, the ticks up to minute 10,000 included; the state is put through its bytes each time.
+/// All matches of a timeline, the ticks up to minute 10,000 included; the state is put through its bytes each time, and
+/// dropped when it has expired.
 pub(super) fn run(machine: &Machine, timeline: &[(&str, i64)]) -> Vec<Found> {
     let (mut state, mut all) = (State::default(), Vec::new());
     let end = [("", 10_000 * 60_000)];
     for ((name, time), position) in timeline.iter().chain(&end).zip(1..) {
         while let Some(deadline) = machine.deadline(&state).filter(|deadline| deadline < time) {
             all.extend(machine.tick(&mut state, deadline));
+        }
+        if machine.expiry(&state).is_some_and(|expiry| expiry < *time) {
+            state = State::default();
         }
         all.extend(machine.event(&mut state, position, *time, &met(machine, name)));
         assert_eq!(machine.decode(&state.encode()).as_ref(), Ok(&state));

@@ -361,6 +361,7 @@ impl Running {
         if self.position == self.saved {
             return Ok(());
         }
+        self.matcher.sweep();
         let changes = self.matcher.changed_rows();
         self.engine.checkpoints.commit(NAME, self.position, changes).await?;
         self.matcher.saved();

@@ -138,6 +138,7 @@ impl Matcher {
     /// Lets every deadline of a partition pass that is earlier than a row's stamp.
     pub fn pass(&mut self, place: Place, completed: &mut Vec<Completed>) {
         let Some(partition) = self.partitions.get_mut(usize::from(place.partition.0)) else { return };
+        partition.reached = place.stamp.0;
         while let Some((time, customer, slot)) = partition.due(place.stamp.0) {
             let Some(active) = self.slots.get(slot as usize).and_then(Option::as_ref) else { continue };
             if let Some(found) = partition.tick(customer, slot, &active.machine, time) {
@@ -181,6 +182,14 @@ impl Matcher {
 
     pub(super) fn partitions_mut(&mut self) -> impl Iterator<Item = (PartitionId, &mut Partition)> {
         (0..).map(PartitionId).zip(&mut self.partitions)
+    }
+
+    /// Drops what cannot matter any more from the partitions that have changed.
+    pub(super) fn sweep(&mut self) {
+        let machine = |slot: Slot| {
+            self.slots.get(slot as usize).and_then(Option::as_ref).map(|active| active.machine.as_ref())
+        };
+        self.partitions.iter_mut().filter(|p| p.dirty).for_each(|partition| partition.sweep(machine));
     }
 
     pub(super) fn slots(&self) -> &[Option<Active>] {

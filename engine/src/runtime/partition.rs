@@ -18,6 +18,8 @@ pub(super) struct Partition {
     states: HashMap<(Slot, CustomerId), State, FxBuildHasher>,
     /// Open deadlines in the order in which they pass.
     deadlines: BTreeSet<(i64, CustomerId, Slot)>,
+    /// The stamp of the last row.
+    pub reached: i64,
     /// Whether a state has changed since the last checkpoint.
     pub dirty: bool,
 }
@@ -79,6 +81,14 @@ impl Partition {
         self.states.retain(|(of, _), _| *of != slot);
         self.deadlines.retain(|(_, _, of)| *of != slot);
         self.dirty |= self.states.len() != before;
+    }
+
+    /// Drops the states that cannot matter any more at the time that the partition has reached.
+    pub fn sweep<'m>(&mut self, machine: impl Fn(Slot) -> Option<&'m Machine>) {
+        let now = self.reached;
+        self.states.retain(|(slot, _), state| {
+            machine(*slot).and_then(|machine| machine.expiry(state)).is_none_or(|expiry| expiry >= now)
+        });
     }
 
     /// What is not fresh, in no order.

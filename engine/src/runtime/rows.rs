@@ -2,10 +2,10 @@
 
 use domain::configuration::Change;
 use domain::customer_event::CustomerEvent;
-use domain::ids::{CustomerId, PatternId, Position, TenantId};
+use domain::ids::{CustomerId, Position, TenantId};
 use domain::json::Object;
-use domain::{pattern, tenant};
 use eventlog::crypto::{Opened, Vault};
+use eventlog::customer_stream::change_of;
 use eventlog::record::{Error, Recorded, StreamKind};
 
 use super::matcher::{Completed, Matcher, Place};
@@ -66,18 +66,10 @@ fn place(row: &Recorded) -> Result<Place, Error> {
 
 /// Configuration that matching does not know (augments) changes nothing here.
 pub(crate) fn configure(row: &Recorded) -> Result<Step, Error> {
-    let change = match row.stream.kind {
-        StreamKind::Tenant => Change::Tenant(read::<tenant::Event>(row)?),
-        StreamKind::Pattern => {
-            Change::Pattern(PatternId(row.stream.id.clone()), read::<pattern::Event>(row)?)
-        }
-        _ => return Ok(Step::Nothing),
-    };
-    Ok(Step::Configure(row.stream.tenant.clone(), row.position, Box::new(change)))
-}
-
-fn read<T: serde::de::DeserializeOwned>(row: &Recorded) -> Result<T, Error> {
-    serde_json::from_slice(&row.payload).map_err(|e| damaged(row, e))
+    Ok(match change_of(row)? {
+        Some(change) => Step::Configure(row.stream.tenant.clone(), row.position, Box::new(change)),
+        None => Step::Nothing,
+    })
 }
 
 pub(crate) fn damaged(row: &Recorded, what: impl std::fmt::Display) -> Error {

@@ -1,23 +1,24 @@
 //! The live engine over a record in a temporary folder: matches once, whatever is stopped, lost or damaged between.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use domain::customer_event::{CustomerEvent, Origin};
-use domain::ids::{EventId, PatternId, Point, Position, ReactionId, TenantId};
+use domain::customer_event::Origin;
+use domain::dsl::Limits;
+use domain::ids::{PatternId, Point, Position, ReactionId, TenantId};
 use domain::json::Json;
-use domain::pattern::Definition;
+use domain::pattern::{self, Pattern};
 use domain::reaction::Match;
 use domain::time::Stamp;
-use domain::{pattern, tenant};
+use eventlog::aggregates::Commands;
 use eventlog::checkpoint::Checkpoints;
 use eventlog::crypto::{Opened, Vault};
-use eventlog::record::sqlite::SqliteRecord;
+use eventlog::customer_stream::{Door, Incoming};
 use eventlog::record::{
-    Clock, Expect, Item, NewEvent, Outcome, Record, Recorded, Select, StreamId, StreamKind, SystemClock,
-    Write, sqlite,
+    Expect, Item, Metadata, NewEvent, Outcome, Record, Recorded, Select, StreamId, StreamKind, Write,
 };
+use eventlog::testing::TempRecord;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -25,59 +26,68 @@ use super::{Engine, Error, Options};
 use crate::contributing::contributing;
 use crate::replay::{Difference, replay};
 
-/// A clock that stands until it is set.
-struct Standing(AtomicI64);
-
-impl Clock for Standing {
-    fn now(&self) -> Stamp {
-        Stamp(self.0.load(Ordering::SeqCst))
-    }
-}
-
 struct World {
-    folder: tempfile::TempDir,
-    clock: Arc<Standing>,
+    home: TempRecord,
     record: Arc<dyn Record>,
     vault: Arc<Vault>,
+    door: Door,
+    commands: Commands,
     tenant: TenantId,
     running: Option<Running>,
 }
 
 type Running = (oneshot::Sender<()>, JoinHandle<Result<(), Error>>, watch::Receiver<Position>);
 
-fn event<T: serde::Serialize>(event_type: &'static str, payload: &T, configures: bool) -> NewEvent {
-    let payload = serde_json::to_vec(payload).unwrap();
-    NewEvent { event_type, event_version: 1, payload, event_id: None, configures }
+/// The times of the tests count from here.
+const START: i64 = 1_704_067_200_000;
+
+fn minute(minute: i64) -> Stamp {
+    Stamp(START + minute * 60_000)
 }
+
+const THEN: &str = "(delay 2 minutes)";
 
 impl World {
     async fn new() -> Self {
-        let clock = Arc::new(Standing(AtomicI64::new(1_000_000)));
-        Self::with_clock(clock.clone(), clock).await
+        let home = TempRecord::new();
+        let tenant = home.tenant("acme", "who").await;
+        let record: Arc<dyn Record> = home.record.clone();
+        let vault = home.vault();
+        let door = Door::new(record.clone(), vault.clone());
+        let commands = Commands::new(record.clone(), vault.clone());
+        Self { home, record, vault, door, commands, tenant, running: None }
     }
 
-    async fn with_clock(clock: Arc<Standing>, of_record: Arc<dyn Clock>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let options = sqlite::Options { clock: of_record, ..sqlite::Options::default() };
-        let record: Arc<dyn Record> = SqliteRecord::open(folder.path(), options).unwrap();
-        let vault = Arc::new(Vault::new(record.clone(), [7; 32]));
-        let tenant = TenantId::from("acme");
-        let world = Self { folder, clock, record, vault, tenant, running: None };
-        let key = world.vault.new_tenant_key(&world.tenant).await.unwrap();
-        let created = tenant::Event::Created { name: "Acme".into(), uuid: "u".into() };
-        let write = world.write(StreamKind::Tenant, "acme", 0, event("tenant-created", &created, false));
-        world.append(Item { writes: vec![write], keys: vec![key], ..Item::default() }).await;
-        world
+    async fn command(&self, pattern: &str, command: pattern::Command) -> Position {
+        let stream = StreamId::new(&self.tenant, StreamKind::Pattern, pattern);
+        self.commands.execute::<Pattern>(stream, command, Metadata::default()).await.unwrap().position
     }
 
-    fn write(&self, kind: StreamKind, id: &str, version: u64, event: NewEvent) -> Write {
-        Write {
-            stream: StreamId::new(&self.tenant, kind, id),
-            expect: Expect::Version(version),
-            customer: None,
-            partition: None,
-            events: vec![event],
-        }
+    async fn create(&self, id: &str, when: &str) -> Position {
+        let create = pattern::Command::Create {
+            name: id.into(),
+            description: None,
+            status: true,
+            when: Some(when.into()),
+            then: Some(THEN.into()),
+            templates: BTreeSet::new(),
+            limits: Limits::default(),
+        };
+        self.command(id, create).await
+    }
+
+    async fn update(&self, id: &str, status: bool, then: Option<&str>) -> Position {
+        let update = pattern::Command::Update {
+            expected: None,
+            name: None,
+            description: None,
+            status: Some(status),
+            when: None,
+            then: then.map(|then| Some(then.into())),
+            templates: BTreeSet::new(),
+            limits: Limits::default(),
+        };
+        self.command(id, update).await
     }
 
     async fn append(&self, item: Item) -> Position {
@@ -87,62 +97,23 @@ impl World {
         }
     }
 
-    /// Defines a pattern; `version` is that of its matching.
-    async fn pattern(
-        &self,
-        id: &str,
-        nth: u64,
-        version: u32,
-        when: &str,
-        then: &str,
-        status: bool,
-    ) -> Position {
-        let definition = Definition {
-            name: id.into(),
-            status,
-            when: Some(when.into()),
-            then: Some(then.into()),
-            version,
-            ..Definition::default()
-        };
-        let changed = pattern::Event::Updated(definition);
-        let write = self.write(StreamKind::Pattern, id, nth, event("pattern-updated", &changed, true));
-        self.append(Item { writes: vec![write], ..Item::default() }).await
-    }
-
     async fn customer_event(&self, key: &str, name: &str) -> Position {
-        let customer = self.vault.customer(&self.tenant, key).await.unwrap();
-        let attributes = Json::object([("type", name)]);
-        let stored = CustomerEvent {
-            id: EventId([0; 16]),
-            key: key.into(),
-            event: attributes.as_object().unwrap().clone(),
-            augmented: Default::default(),
-            contributing: true,
+        let incoming = Incoming {
+            tenant: self.tenant.clone(),
+            event: Json::object([("who", key), ("type", name)]),
+            idempotency_key: None,
             origin: Origin::Rest,
+            metadata: Metadata::default(),
         };
-        let clear = serde_json::to_vec(&stored).unwrap();
-        let sealing = self.vault.seal(&self.tenant, customer.id, CustomerEvent::TYPE, &clear);
-        let (payload, key) = sealing.await.unwrap();
-        let new = NewEvent { payload, ..event(CustomerEvent::TYPE, &(), false) };
-        let write = Write {
-            stream: StreamId::new(&self.tenant, StreamKind::Customer, customer.id.to_string()),
-            expect: Expect::Any,
-            customer: Some(customer.id),
-            partition: Some(customer.partition),
-            events: vec![new],
-        };
-        let config = self.record.config_position(&self.tenant).await.unwrap();
-        let keys = key.into_iter().collect();
-        self.append(Item { writes: vec![write], config: Some(config), keys, ..Item::default() }).await
+        self.door.accept(vec![incoming]).await.remove(0).unwrap().position
     }
 
-    fn minute(&self, minute: i64) {
-        self.clock.0.store(1_000_000 + minute * 60_000, Ordering::SeqCst);
+    fn minute(&self, at: i64) {
+        self.home.clock.set(minute(at));
     }
 
     fn checkpoints(&self) -> Checkpoints {
-        Checkpoints::open(self.folder.path()).unwrap()
+        self.home.checkpoints()
     }
 
     fn start(&mut self) {
@@ -209,25 +180,26 @@ const CART: &str = r#"(within 60 minutes (seq (event (= type "cart")) (fail (eve
 #[tokio::test]
 async fn a_match_is_recorded_with_its_witness_its_cause_and_the_program_in_force() {
     let mut world = World::new().await;
-    let first_program = world.pattern("PT1", 0, 1, CALLS, "(a)", true).await;
+    let first_program = world.create("PT1", CALLS).await;
     world.start();
     let one = world.customer_event("ann", "call").await;
     let two = world.customer_event("bob", "call").await;
     // Another `then` keeps what was contributed; another version starts afresh.
-    let second_program = world.pattern("PT1", 1, 1, CALLS, "(b)", true).await;
+    let second_program = world.update("PT1", true, Some("(delay 1 minutes)")).await;
     let three = world.customer_event("ann", "call").await;
     world.settled().await;
     let expected = Match {
         pattern: PatternId::from("PT1"),
         version: 1,
         point: Point::Event(three),
-        at: Stamp(1_000_000),
+        at: minute(0),
         witness: vec![one, three],
         program: second_program,
     };
     assert!(first_program < second_program);
     assert_eq!(world.matches().await, [(expected, three)]);
-    let program = world.pattern("PT1", 2, 2, CALLS, "(b)", true).await;
+    world.update("PT1", false, None).await;
+    let program = world.update("PT1", true, None).await;
     world.customer_event("bob", "call").await;
     let contributed = |world: &World, key: &'static str| {
         let (record, vault, tenant) = (world.record.clone(), world.vault.clone(), world.tenant.clone());
@@ -248,7 +220,7 @@ async fn a_match_is_recorded_with_its_witness_its_cause_and_the_program_in_force
     let last = world.matches().await.pop().unwrap().0;
     assert_eq!((last.version, last.witness, last.program), (2, vec![four, five], program));
     assert!(two < four);
-    world.pattern("PT1", 3, 2, CALLS, "(b)", false).await;
+    world.update("PT1", false, None).await;
     world.customer_event("bob", "call").await;
     world.customer_event("bob", "call").await;
     world.settled().await;
@@ -260,8 +232,8 @@ async fn a_match_is_recorded_with_its_witness_its_cause_and_the_program_in_force
 /// What happens, the engine being stopped, killed, or robbed of its checkpoint after the steps that `disturb` says.
 async fn journey(disturb: impl Fn(usize) -> u8) -> Vec<(Match, Position)> {
     let mut world = World::new().await;
-    world.pattern("PT1", 0, 1, CALLS, "(a)", true).await;
-    world.pattern("PT2", 0, 1, CART, "(a)", true).await;
+    world.create("PT1", CALLS).await;
+    world.create("PT2", CART).await;
     world.start();
     let steps = [
         ("ann", "cart", 0),
@@ -321,7 +293,6 @@ async fn stops_crashes_and_lost_or_damaged_checkpoints_change_no_match() {
         content
     };
     let undisturbed = content(journey(|_| 1).await);
-    let minute = |minute: i64| Stamp(1_000_000 + minute * 60_000);
     let (calls, cart) = (PatternId::from("PT1"), PatternId::from("PT2"));
     let expected = [
         (minute(50), calls.clone(), 2),
@@ -339,12 +310,13 @@ async fn stops_crashes_and_lost_or_damaged_checkpoints_change_no_match() {
 
 #[tokio::test]
 async fn a_deadline_passes_by_itself_with_one_mark() {
-    let standing = Arc::new(Standing(AtomicI64::new(0)));
-    let mut world = World::with_clock(standing, Arc::new(SystemClock::start())).await;
+    let mut world = World::new().await;
     let cart = r#"(within 1 seconds (seq (event (= type "cart")) (fail (event (= type "paid")))))"#;
-    world.pattern("PT1", 0, 1, cart, "(a)", true).await;
+    world.create("PT1", cart).await;
     world.start();
     let at = world.customer_event("ann", "cart").await;
+    world.settled().await;
+    world.home.clock.advance(1_001);
     let mut head = world.record.head();
     let matched = head.wait_for(|head| head.position.0 >= at.0 + 2);
     tokio::time::timeout(Duration::from_secs(30), matched).await.unwrap().unwrap();
@@ -366,7 +338,7 @@ async fn a_deadline_passes_by_itself_with_one_mark() {
 #[tokio::test]
 async fn an_engine_that_lost_its_leases_appends_nothing_and_stops() {
     let mut world = World::new().await;
-    world.pattern("PT1", 0, 1, CALLS, "(a)", true).await;
+    world.create("PT1", CALLS).await;
     world.start();
     world.customer_event("ann", "call").await;
     world.settled().await;
@@ -382,7 +354,7 @@ async fn an_engine_that_lost_its_leases_appends_nothing_and_stops() {
 #[tokio::test]
 async fn replay_tells_what_is_surplus_and_what_differs_and_leaves_out_the_erased() {
     let mut world = World::new().await;
-    world.pattern("PT1", 0, 1, r#"(event (= type "call"))"#, "(a)", true).await;
+    let pattern = world.create("PT1", r#"(event (= type "call"))"#).await;
     for key in ["ann", "bob", "cid"] {
         world.customer_event(key, "call").await;
     }
@@ -392,16 +364,24 @@ async fn replay_tells_what_is_surplus_and_what_differs_and_leaves_out_the_erased
     assert_eq!(world.differences().await, []);
     let forge = async |key: &str, point: Point, witness: Vec<Position>| {
         let customer = world.vault.customer(&world.tenant, key).await.unwrap();
-        let pattern = PatternId::from("PT1");
+        let (program, pattern) = (pattern, PatternId::from("PT1"));
         let id = ReactionId::of(&world.tenant, &pattern, 1, customer.id, point);
-        let found = Match { pattern, version: 1, point, at: Stamp(0), witness, program: Position(2) };
+        let found = Match { pattern, version: 1, point, at: Stamp(0), witness, program };
         let clear = serde_json::to_vec(&found).unwrap();
         let sealed = world.vault.seal(&world.tenant, customer.id, Match::TYPE, &clear).await.unwrap();
-        let new = NewEvent { payload: sealed.0, ..event(Match::TYPE, &(), false) };
+        let event = NewEvent {
+            event_type: Match::TYPE,
+            event_version: 1,
+            payload: sealed.0,
+            event_id: None,
+            configures: false,
+        };
         let write = Write {
+            stream: StreamId::new(&world.tenant, StreamKind::Reaction, id.to_string()),
+            expect: Expect::Version(0),
             customer: Some(customer.id),
             partition: Some(customer.partition),
-            ..world.write(StreamKind::Reaction, &id.to_string(), 0, new)
+            events: vec![event],
         };
         world.append(Item { writes: vec![write], ..Item::default() }).await;
         id

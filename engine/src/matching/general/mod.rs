@@ -72,6 +72,17 @@ impl State {
     pub fn is_fresh(&self) -> bool {
         self.slots.is_empty()
     }
+
+    /// The latest start of anything that is held.
+    pub fn latest_start(&self) -> Option<i64> {
+        let latest = |slot: &Slot| match slot {
+            Slot::Fresh => None,
+            Slot::Ring(ring) => ring.back().copied(),
+            Slot::Chain(progress) => progress.prefixes.iter().flatten().map(|p| p.start).max(),
+            Slot::All(progress) => progress.stored.iter().flatten().map(|p| p.start).max(),
+        };
+        self.slots.iter().filter_map(latest).max().map(|moment| moment.time)
+    }
 }
 
 impl Machine {
