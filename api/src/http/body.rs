@@ -90,8 +90,13 @@ impl Intake {
     ///
     /// # Errors
     /// 415, 413, 408 (too slow), 400 (broken off), 503 (too many at once), in this order of looking.
-    pub async fn take(&self, payload: Payload, headers: &HeaderMap, body: Body) -> Result<Taken, Problem> {
-        let format = format(payload, headers, &body)?;
+    pub async fn take(
+        &self,
+        payload: Payload,
+        headers: &HeaderMap,
+        body: &mut Body,
+    ) -> Result<Taken, Problem> {
+        let format = format(payload, headers, body)?;
         if payload == Payload::None || body.is_end_stream() {
             return Ok(Taken { bytes: Bytes::new(), format, _place: None });
         }
@@ -102,7 +107,7 @@ impl Intake {
         self.collect(body, limit, format).await
     }
 
-    async fn collect(&self, mut body: Body, limit: usize, format: Format) -> Result<Taken, Problem> {
+    async fn collect(&self, body: &mut Body, limit: usize, format: Format) -> Result<Taken, Problem> {
         let end = Instant::now() + self.whole;
         let mut bytes = Vec::new();
         let mut place: Option<OwnedSemaphorePermit> = None;
@@ -139,6 +144,27 @@ impl Intake {
         }
         Ok(())
     }
+}
+
+/// How much of a body that is not wanted is read all the same, and for how long.
+const DRAINED: (usize, Duration) = (32 * 1024 * 1024, Duration::from_secs(10));
+
+/// Reads what is left of a body and lets it go: closing over unread input resets the connection, and a client that
+/// is still sending would never see its answer.
+pub async fn drain(mut body: Body) {
+    if body.is_end_stream() {
+        return;
+    }
+    let all = async {
+        let mut left = DRAINED.0;
+        while let Some(Ok(frame)) = body.frame().await {
+            let read = frame.data_ref().map_or(0, Bytes::len);
+            let Some(less) = left.checked_sub(read) else { return };
+            left = less;
+        }
+    };
+    // What takes longer is cut off: the client had its time.
+    let _ = tokio::time::timeout(DRAINED.1, all).await;
 }
 
 fn over(limit: usize) -> Problem {
@@ -210,12 +236,12 @@ mod tests {
 
     use super::*;
 
-    async fn status(intake: &Intake, content_type: Option<&str>, body: Body) -> Result<Format, u16> {
+    async fn status(intake: &Intake, content_type: Option<&str>, mut body: Body) -> Result<Format, u16> {
         let mut headers = HeaderMap::new();
         if let Some(content_type) = content_type {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(content_type).unwrap());
         }
-        let taken = intake.take(Payload::Lines(2048), &headers, body).await;
+        let taken = intake.take(Payload::Lines(2048), &headers, &mut body).await;
         taken.map(|taken| taken.format).map_err(|problem| problem.status.as_u16())
     }
 

@@ -18,7 +18,7 @@ use domain::ids::TenantId;
 use tokio::time::{Instant, timeout};
 
 use super::answer::Answer;
-use super::body::Payload;
+use super::body::{self, Payload};
 use super::call::Call;
 use super::peer;
 use super::problem::Problem;
@@ -109,27 +109,43 @@ async fn answer(
     request: Request,
     id: String,
 ) -> Result<Answer, Problem> {
-    let (mut parts, body) = request.into_parts();
+    let (mut parts, mut body) = request.into_parts();
+    // A client that waits to be told to go on has sent nothing that could be in the way.
+    let waits = parts.headers.contains_key(header::EXPECT);
+    let result = checked(&state, &rows, &mut parts, &mut body, id).await;
+    let too_slow = matches!(&result, Err(problem) if problem.status == StatusCode::REQUEST_TIMEOUT);
+    if !waits && !too_slow {
+        body::drain(body).await;
+    }
+    result
+}
+
+/// Goes through the checks in their order, then to the handler.
+async fn checked(
+    state: &Arc<State>,
+    rows: &[&'static Route],
+    parts: &mut Parts,
+    body: &mut Body,
+    id: String,
+) -> Result<Answer, Problem> {
     if rows.is_empty() {
         return Err(Problem::missing("there is no such path"));
     }
-    let params = params(&mut parts).await?;
-    let grant = grant(&state, &rows, &parts).await?;
+    let params = params(parts).await?;
+    let grant = grant(state, rows, parts).await?;
     let tenant = match (&grant, param(&params, "tid")) {
-        (Some(grant), Some(name)) => Some(tenant(&state, grant, name).await?),
+        (Some(grant), Some(name)) => Some(tenant(state, grant, name).await?),
         _ => None,
     };
-    let found = row(&rows, &parts.method);
+    let found = row(rows, &parts.method);
     let may = |row: &Route| authorised(row, grant.as_deref(), tenant.as_ref());
     let route = match found {
         Some(row) => may(row).map(|()| row)?,
         None => {
             rows.iter().map(|row| may(row)).reduce(Result::or).unwrap_or(Ok(()))?;
-            return Err(not_allowed(&rows));
+            return Err(not_allowed(rows));
         }
     };
-    // A body that is not asked for is not looked at, whatever it is.
-    let body = if route.payload == Payload::None { Body::empty() } else { body };
     let body = state.intake.take(route.payload, &parts.headers, body).await;
     let body = body.map_err(|problem| match route.payload {
         // Only OAuth has forms, and its own way to say what is wrong with them.
@@ -144,8 +160,8 @@ async fn answer(
     let peer = parts.extensions.get::<Peer>().map_or(Ipv4Addr::LOCALHOST.into(), |peer| peer.0.ip());
     let call = Call {
         query: Query::parse(parts.uri.query())?,
-        address: address(&state, peer, &parts),
-        headers: parts.headers,
+        address: address(state, peer, parts),
+        headers: std::mem::take(&mut parts.headers),
         state: state.clone(),
         grant,
         tenant,
