@@ -119,7 +119,7 @@ const fn salesforce(name: &'static str, params: &'static [Param]) -> Verb {
 }
 
 /// Every verb of every endpoint; an endpoint's stand together.
-pub const VERBS: &[Verb] = &[
+pub static VERBS: &[Verb] = &[
     verb("echo", "message", &[may("message")], &["message"]),
     verb(
         "twilio",
