@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::client::{Client, Command, Scope};
+use domain::dsl;
 use domain::ids::{Position, TenantId};
 use engine::runtime::Engine;
 use eventlog::aggregates::Commands;
@@ -26,6 +27,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::http::dispatch::{Face, router};
+use crate::http::peer::Cidr;
 use crate::http::state::{Settings, State, System};
 use crate::oauth::secret;
 use crate::server::{self, Server};
@@ -45,6 +47,10 @@ pub struct Config {
     pub tenant_events_per_second: u32,
     /// Connections at once.
     pub max_connections: usize,
+    /// Networks whose proxies are believed when they say where a request came from.
+    pub trusted_proxies: Vec<Cidr>,
+    /// Limits of the languages.
+    pub languages: dsl::Limits,
     /// Id and secret of the admin client that is made if there is none.
     pub admin: Option<(String, String)>,
 }
@@ -59,6 +65,8 @@ impl Config {
             master_key_file: None,
             tenant_events_per_second: 10_000,
             max_connections: server::Limits::default().connections,
+            trusted_proxies: Vec::new(),
+            languages: dsl::Limits::default(),
             admin: None,
         }
     }
@@ -133,6 +141,8 @@ impl App {
         vault.check_master_key().await?;
         let settings = Settings {
             tenant_events_per_second: config.tenant_events_per_second,
+            trusted_proxies: config.trusted_proxies.clone(),
+            languages: config.languages,
             ..Settings::new(cursor_key(&master))
         };
         // The read models' file is made anew if it is torn, so it comes before the checkpoints in it.
@@ -150,7 +160,10 @@ impl App {
             door.clone(),
             Arc::new(Checkpoints::open(&config.data_dir)?),
             Endpoints::default().with(Arc::new(Echo)),
-            notifier::runtime::Options::default(),
+            notifier::runtime::Options {
+                limits: dsl::Limits::STORED,
+                ..notifier::runtime::Options::default()
+            },
         );
         let system = System {
             commands: Commands::new(record.clone(), vault.clone()),

@@ -5,8 +5,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use domain::dsl;
+
 use super::{Failure, Outcome, say};
 use crate::app::{App, Config};
+use crate::http::peer::Cidr;
 
 #[derive(clap::Args)]
 pub(super) struct Options {
@@ -28,6 +31,12 @@ pub(super) struct Options {
     /// How many connections are held at once; more are turned away.
     #[arg(long, env = "CXENGAGE_MAX_CONNECTIONS", default_value_t = 10_240)]
     max_connections: usize,
+    /// A network whose proxies are believed when they say where a request came from (X-Forwarded-For); may be given
+    /// more than once, or as a list.
+    #[arg(long, env = "CXENGAGE_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
+    trusted_proxy: Vec<Cidr>,
+    #[command(flatten)]
+    languages: Languages,
     /// The id of the admin client that is made on the first start.
     #[arg(long, env = "CXENGAGE_ADMIN_CLIENT_ID", requires = "admin_client_secret")]
     admin_client_id: Option<String>,
@@ -42,6 +51,39 @@ pub(super) struct Options {
     log_json: bool,
 }
 
+/// Limits of the languages.
+#[derive(clap::Args)]
+struct Languages {
+    /// The longest `when` or `then`, in bytes.
+    #[arg(long, env = "CXENGAGE_PROGRAM_BYTES", default_value_t = dsl::Limits::default().source)]
+    program_bytes: usize,
+    /// How deep a program's parentheses may nest.
+    #[arg(long, env = "CXENGAGE_PROGRAM_DEPTH", default_value_t = dsl::Limits::default().depth)]
+    program_depth: usize,
+    /// How many forms a program may have.
+    #[arg(long, env = "CXENGAGE_PROGRAM_FORMS", default_value_t = dsl::Limits::default().forms)]
+    program_forms: usize,
+    /// The greatest `count`.
+    #[arg(long, env = "CXENGAGE_PATTERN_COUNT", default_value_t = dsl::Limits::default().count)]
+    pattern_count: u64,
+    /// What a pattern may hold for one customer at worst, in bytes.
+    #[arg(long, env = "CXENGAGE_PATTERN_STATE", default_value_t = dsl::Limits::default().state)]
+    pattern_state: usize,
+}
+
+impl Languages {
+    fn limits(&self) -> dsl::Limits {
+        dsl::Limits {
+            source: self.program_bytes,
+            depth: self.program_depth,
+            forms: self.program_forms,
+            count: self.pattern_count,
+            state: self.pattern_state,
+            ..dsl::Limits::default()
+        }
+    }
+}
+
 pub(super) fn run(options: Options) -> Outcome {
     crate::telemetry::start(&options.log, options.log_json).map_err(Failure::Usage)?;
     super::block_on(async move {
@@ -50,6 +92,8 @@ pub(super) fn run(options: Options) -> Outcome {
             master_key_file: options.master_key_file,
             tenant_events_per_second: options.tenant_events_per_second,
             max_connections: options.max_connections,
+            trusted_proxies: options.trusted_proxy,
+            languages: options.languages.limits(),
             admin: options.admin_client_id.zip(options.admin_client_secret),
             ..Config::new(options.listen, &options.data_dir)
         };
