@@ -217,7 +217,11 @@ async fn only_so_many_expects_without_an_equality_may_be_open() {
         reactions.push(world.matched(program, &[event]).await);
         world.until_has(reactions[reactions.len() - 1], "expect-opened", 1).await;
     }
-    assert!(matches!(world.end(reactions[1]).await, Ending::Failed { .. }));
+    let ending = world.end(reactions[1]).await;
+    assert!(
+        matches!(&ending, Ending::Failed { reason } if reason.contains("open in this tenant")),
+        "{ending:?}"
+    );
     world.event(r#"{"id":"c","n":6}"#).await;
     assert_eq!(world.end(reactions[0]).await, Ending::Done);
     running.stop().await;

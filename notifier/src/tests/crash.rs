@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::reaction::Outcome as Ending;
+use domain::reaction::{Answer, Outcome as Ending, Success};
 
 use super::world::{SMS, Stopping, World, names, options, within};
 
@@ -126,5 +126,30 @@ async fn a_second_notifier_takes_over_and_the_first_writes_no_more() {
     assert!(within(first.task).await.unwrap().is_err(), "fenced");
     second.stop().await;
     assert!(world.folder().exists());
+    world.replays().await;
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_for_what_is_under_way_and_what_hangs_is_taken_up_again() {
+    let world = World::new().await;
+    let running = world.notifier();
+    let answer = world.twilio.wait();
+    let quick = world.reaction(&format!("(send {SMS})"), r#"{"id":"a","phone":"5"}"#).await;
+    within(world.twilio.called(1)).await;
+    world.twilio.hang();
+    let hangs = world.reaction(&format!("(send {SMS})"), r#"{"id":"b","phone":"6"}"#).await;
+    within(world.twilio.called(2)).await;
+    let stop = tokio::spawn(running.stop());
+    answer.send(Answer::Succeeded(Success::default())).unwrap();
+    within(stop).await.unwrap();
+    assert_eq!(world.end(quick).await, Ending::Done);
+    assert!(!names(&world.trail(hangs).await).contains_key("send-failed"));
+    let running = world.notifier();
+    assert_eq!(world.end(hangs).await, Ending::Done);
+    let calls = world.twilio.calls();
+    assert_eq!(calls.len(), 3);
+    assert_eq!(calls[1].idempotency_key, calls[2].idempotency_key);
+    assert!(calls[2].possibly_sent_twice && names(&world.trail(hangs).await)["send-resumed"] == 1);
+    running.stop().await;
     world.replays().await;
 }
