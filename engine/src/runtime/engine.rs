@@ -6,22 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ids::{PARTITIONS, Partition, Position, TenantId};
-use domain::reaction::Match;
 use eventlog::checkpoint::Checkpoints;
 use eventlog::crypto::Vault;
-use eventlog::record::{
-    self, Expect, Feed, Fence, Item, Metadata, NewEvent, Outcome, Record, Recorded, Select, StreamId,
-    StreamKind, Write,
-};
+use eventlog::record::{self, Feed, Fence, Item, Outcome, Record, Recorded, Select};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::checkpoint;
+use super::items;
 use super::matcher::{Completed, Matcher};
+use super::recovery::{NAME, recover};
 use super::rows::{self, Step};
-
-/// The checkpoint's name.
-const NAME: &str = "engine";
 
 /// How many rows are read at a time.
 const ROWS: usize = 1_000;
@@ -177,7 +171,7 @@ impl Running {
     async fn start<F: Future<Output = ()>>(engine: Engine, stop: &mut Stop<F>) -> Result<Self, Halt> {
         let leases: Vec<String> = (0..PARTITIONS).map(lease).collect();
         let fences = stop.retrying(|| engine.record.take_leases(&leases, &engine.options.owner)).await?;
-        let (matcher, position) = stop.retrying(|| recover(&engine)).await?;
+        let (matcher, position) = stop.retrying(|| recover(&*engine.record, &engine.checkpoints)).await?;
         tracing::info!(%position, "the engine goes on from its checkpoint");
         engine.progress.send_replace(position);
         Ok(Self {
@@ -273,41 +267,10 @@ impl Running {
     async fn items(&self, completed: &[&Completed]) -> Result<Vec<Option<Item>>, record::Error> {
         let mut items = Vec::with_capacity(completed.len());
         for completed in completed {
-            items.push(self.item(completed).await?);
+            let fence = self.fence(completed.partition);
+            items.push(items::of_match(&*self.engine.record, &self.engine.vault, completed, fence).await?);
         }
         Ok(items)
-    }
-
-    async fn item(&self, completed: &Completed) -> Result<Option<Item>, record::Error> {
-        let Completed { tenant, customer, partition, cause, found } = completed;
-        let malformed = |e: serde_json::Error| record::Error::Malformed(e.to_string());
-        let clear = serde_json::to_vec(found).map_err(malformed)?;
-        let (payload, key) = self.engine.vault.seal(tenant, *customer, Match::TYPE, &clear).await?;
-        if key.is_some() && self.engine.record.key(tenant, Some(*customer)).await?.is_none() {
-            // Their events were sealed under a key that is gone, and no new one is made for what came of them.
-            return Ok(None);
-        }
-        let event = NewEvent {
-            event_type: Match::TYPE,
-            event_version: 1,
-            payload,
-            event_id: None,
-            configures: false,
-        };
-        let write = Write {
-            stream: StreamId::new(tenant, StreamKind::Reaction, completed.id().to_string()),
-            expect: Expect::Version(0),
-            customer: Some(*customer),
-            partition: Some(*partition),
-            events: vec![event],
-        };
-        Ok(Some(Item {
-            writes: vec![write],
-            fence: self.fence(*partition),
-            keys: key.into_iter().collect(),
-            metadata: Metadata { cause: Some(*cause), ..Metadata::default() },
-            ..Item::default()
-        }))
     }
 
     fn fence(&self, partition: Partition) -> Option<Fence> {
@@ -330,7 +293,7 @@ impl Running {
             let record = &self.engine.record;
             let nobody = TenantId(String::new());
             let config = stop.retrying(|| record.config_position(&nobody)).await?;
-            let items: Vec<Item> = left.iter().map(|p| mark(*p, self.fence(*p), config)).collect();
+            let items: Vec<Item> = left.iter().map(|p| items::mark(*p, self.fence(*p), config)).collect();
             let outcomes = stop.retrying(|| record.append(items.clone())).await?;
             let marked = std::mem::take(&mut left).into_iter().zip(outcomes);
             for (partition, outcome) in marked {
@@ -375,27 +338,6 @@ fn lease(partition: u8) -> String {
     format!("engine/{partition}")
 }
 
-fn mark(partition: Partition, fence: Option<Fence>, config: Position) -> Item {
-    let event = NewEvent {
-        event_type: MARK,
-        event_version: 1,
-        payload: b"{}".to_vec(),
-        event_id: None,
-        configures: false,
-    };
-    let write = Write {
-        stream: StreamId::new(&TenantId(String::new()), StreamKind::Mark, partition.0.to_string()),
-        expect: Expect::Any,
-        customer: None,
-        partition: Some(partition),
-        events: vec![event],
-    };
-    Item { writes: vec![write], fence, config: Some(config), ..Item::default() }
-}
-
-/// The stored name of a mark.
-const MARK: &str = "mark";
-
 /// Whether the record answers.
 async fn ready(record: &Arc<dyn Record>) -> Result<(), record::Error> {
     record.read_after(Select::All, Position(0), 1).await.map(drop)
@@ -415,72 +357,5 @@ async fn save_time(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
-    }
-}
-
-/// The states of the last checkpoint, or none at the record's beginning if there is none that can be used.
-async fn recover(engine: &Engine) -> Result<(Matcher, Position), record::Error> {
-    let loaded = match engine.checkpoints.load(NAME).await {
-        Err(record::Error::Damaged(error)) => {
-            tracing::warn!(error, "the checkpoint is damaged");
-            None
-        }
-        other => other?,
-    };
-    let end = engine.record.head().borrow().position;
-    if let Some((position, rows)) = loaded
-        && position <= end
-    {
-        let mut matcher = configured(engine, position).await?;
-        match matcher.restore(&rows) {
-            Ok(()) => return Ok((matcher, position)),
-            Err(error) => tracing::warn!(%error, %position, "matching is made anew from the whole record"),
-        }
-    }
-    engine.checkpoints.forget(NAME).await?;
-    Ok((Matcher::new(), Position(0)))
-}
-
-/// A matcher with the configuration of a position.
-async fn configured(engine: &Engine, position: Position) -> Result<Matcher, record::Error> {
-    let mut matcher = Matcher::new();
-    let mut after = Position(0);
-    loop {
-        let rows = engine.record.read_after(Select::Configuration(None), after, ROWS).await?;
-        let Some(last) = rows.last().map(|row| row.position) else { return Ok(matcher) };
-        for row in rows.iter().filter(|row| row.position <= position) {
-            matcher.step(rows::configure(row)?, &mut Vec::new());
-        }
-        if last >= position {
-            return Ok(matcher);
-        }
-        after = last;
-    }
-}
-
-impl Matcher {
-    /// The checkpoint's rows that have changed.
-    fn changed_rows(&self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
-        let mut rows = Vec::new();
-        for (id, partition) in self.partitions() {
-            if partition.dirty {
-                let empty = partition.states().len() == 0;
-                let row = (!empty).then(|| checkpoint::encode(partition, self.slots()));
-                rows.push((vec![id.0], row));
-            }
-        }
-        rows
-    }
-
-    fn saved(&mut self) {
-        self.partitions_mut().for_each(|(_, partition)| partition.dirty = false);
-    }
-
-    fn restore(&mut self, rows: &[eventlog::checkpoint::Row]) -> Result<(), checkpoint::Unusable> {
-        for (key, value) in rows {
-            let [partition] = key.as_slice() else { return Err(checkpoint::Unusable) };
-            checkpoint::decode(value, self, *partition)?;
-        }
-        Ok(())
     }
 }

@@ -7,8 +7,10 @@
 
 mod checkpoint;
 mod engine;
+mod items;
 pub(crate) mod matcher;
 mod partition;
+mod recovery;
 pub(crate) mod rows;
 #[cfg(test)]
 mod tests;
