@@ -2,6 +2,7 @@
 
 mod backtest;
 mod bad_input;
+mod cli;
 mod crash;
 mod demo;
 mod main_job;
