@@ -58,7 +58,7 @@ fn exit_codes_tell_done_failed_and_bad_usage() {
         (with(&["good.json"]), 0, ""),
         (with(&["broken.json"]), 1, "count"),
         (with(&["twice.json"]), 2, "P1"),
-        (with(&["good.json", "--until", "5999"]), 2, "6000"),
+        (with(&["good.json", "--until", "5999"]), 2, "until"),
         (with(&["good.json", "--jobs", "0"]), 2, "jobs"),
         (
             vec!["backtest", "--patterns", "good.json", "--events", "absent.jsonl", "--key", "k"],
