@@ -271,8 +271,10 @@ fn every_sound_when_of_the_guide_matches_what_the_guide_says() {
             event["id"] = json!("1234");
             tenant.event(event);
         }
-        tenant.settle("1234");
-        let found = tenant.pages(&format!("patterns/{pattern}/matches"));
+        let last = tenant.settle("1234");
+        let mut found = tenant.pages(&format!("patterns/{pattern}/matches"));
+        // Some patterns meet any event of that customer, also the settling one.
+        found.retain(|found| !found["events"].as_array().expect("events").contains(&last));
         assert_eq!(found.len(), *matches, "{when} on {events:?}: {found:#?}");
         tenant.delete(&format!("patterns/{pattern}")).expect(204);
     }
@@ -286,10 +288,17 @@ fn every_sound_then_of_the_guide_can_be_enabled() {
         let pattern = tenant.pattern("(event (= type \"never\"))", then);
         let stored = tenant.get(&format!("patterns/{pattern}")).expect(200);
         assert_eq!(stored["then"], *then, "the user's own text is kept");
-        let checked = tenant.post("patterns/validate", &json!({"then": then})).expect(200);
-        assert_eq!(checked["errors"].as_array().map(Vec::len), Some(0), "{then}: {checked:#}");
+        let validate = |then: &str| {
+            tenant.post("patterns/validate", &json!({"when": "(event (= a 1))", "then": then})).expect(200)
+        };
+        let checked = validate(then);
+        assert_eq!(
+            (&checked["valid"], &checked["errors"]),
+            (&json!(true), &json!([])),
+            "{then}: {checked:#}"
+        );
         let canonical = checked["then"].as_str().expect("the canonical text");
-        let again = tenant.post("patterns/validate", &json!({"then": canonical})).expect(200);
+        let again = validate(canonical);
         assert_eq!(again["then"], canonical, "the canonical text reads as itself");
     }
 }

@@ -141,6 +141,15 @@ impl Client {
         Self { base: base.to_owned(), ..self.clone() }
     }
 
+    /// The header that carries its token.
+    ///
+    /// # Panics
+    /// If it has none.
+    pub fn authorization(&self) -> (String, String) {
+        let token = self.token.as_ref().expect("a token");
+        ("authorization".to_owned(), format!("Bearer {token}"))
+    }
+
     /// Sends a request.
     ///
     /// # Panics

@@ -129,10 +129,11 @@ impl Tenant {
 
     /// Waits until the engine has seen everything that was sent for this customer: a pattern of its own matches an
     /// event after it, and a customer's events are matched in order.
-    pub fn settle(&self, key: &str) {
+    pub fn settle(&self, key: &str) -> Value {
         let pattern = self.pattern("(event (= settle true))", "(send echo message {})");
-        self.event(json!({"id": key, "settle": true}));
+        let event = self.event(json!({"id": key, "settle": true}));
         self.wait_entries(key, "match", 1, |found| found["pattern"] == pattern.as_str());
         self.delete(&format!("patterns/{pattern}")).expect(204);
+        event["id"].clone()
     }
 }
