@@ -60,6 +60,14 @@ pub(crate) enum Error {
         /// Why.
         source: Unreadable,
     },
+    /// An entry does not open.
+    #[error("the entry at {position}: {reason}")]
+    Sealed {
+        /// Where.
+        position: Position,
+        /// Why.
+        reason: String,
+    },
     /// The stream does not begin with a match.
     #[error("the stream does not begin with a match")]
     Headless,
@@ -102,9 +110,14 @@ impl History {
 }
 
 async fn open(vault: &Vault, row: &Recorded) -> Result<Event, Error> {
-    let clear = match vault.open(row).await? {
-        Opened::Clear(clear) => clear,
-        Opened::Erased => return Err(Error::Erased),
+    let clear = match vault.open(row).await {
+        Ok(Opened::Clear(clear)) => clear,
+        Ok(Opened::Erased) => return Err(Error::Erased),
+        // One entry that does not open is this reaction's misfortune, not all others'.
+        Err(record::Error::Damaged(reason)) => {
+            return Err(Error::Sealed { position: row.position, reason });
+        }
+        Err(other) => return Err(other.into()),
     };
     Event::from_json(&row.event_type, row.event_version, &clear)
         .map_err(|source| Error::Unreadable { position: row.position, source })

@@ -245,8 +245,8 @@ impl Core {
         if known.is_none() {
             causes.extend(&slot.witness);
         }
-        tokio::spawn(async move {
-            let result = match tools.chain(known.unwrap_or(0), &causes).await {
+        let preparing = tokio::spawn(async move {
+            match tools.chain(known.unwrap_or(0), &causes).await {
                 Ok(before) if before >= tools.options.chain => {
                     let most = tools.options.chain;
                     Err(format!("the chain is cut: more than {most} events caused one by the other"))
@@ -258,7 +258,11 @@ impl Core {
                     tools.at_the_door(&incoming).await
                 }
                 Err(error) => Err(format!("the events that caused it cannot be read: {error}")),
-            };
+            }
+        });
+        tokio::spawn(async move {
+            // A panic at the door must not leave an event without an end.
+            let result = preparing.await.unwrap_or_else(|_| Err("the door broke off".to_owned()));
             // Once the loop has ended nobody listens: the next run takes the event up from the log.
             let _ = ready.send(Ready { reaction, append, result });
         });

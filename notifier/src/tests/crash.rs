@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use domain::reaction::{Answer, Outcome as Ending, Success};
 
 use super::world::{SMS, Stopping, World, names, options, within};
+use crate::runtime::Cancelled;
 
 /// One of everything that is durable.
 fn program() -> String {
@@ -152,4 +153,24 @@ async fn a_shutdown_waits_for_what_is_under_way_and_what_hangs_is_taken_up_again
     assert!(calls[2].possibly_sent_twice && names(&world.trail(hangs).await)["send-resumed"] == 1);
     running.stop().await;
     world.replays().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_does_not_open_ends_that_reaction_and_no_other() {
+    let world = World::new().await;
+    let running = world.notifier();
+    let then = "(delay 5 seconds)";
+    let damaged = world.reaction(then, r#"{"id":"a"}"#).await;
+    world.until_has(damaged, "timer-set", 1).await;
+    running.stop().await;
+    // Sealed under a key that is no more: the customer was erased, and came back.
+    let customer = world.vault.customer(&world.tenant, "a").await.unwrap();
+    world.vault.erase(&world.tenant, customer.id).await.unwrap();
+    world.event(r#"{"id":"a"}"#).await;
+    let running = world.notifier();
+    let good = world.reaction("(set x 1)", r#"{"id":"b"}"#).await;
+    assert_eq!(world.end(good).await, Ending::Done);
+    let handle = running.handle.cancel(&world.tenant, damaged, "client-1");
+    assert_eq!(within(handle).await.unwrap(), Cancelled::Finished);
+    running.stop().await;
 }
