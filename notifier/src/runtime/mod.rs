@@ -10,7 +10,7 @@
 //! written only when all that came of the rows up to p is in the log. Whoever comes back folds each open reaction's
 //! stream and takes up what is outstanding.
 //!
-//! Read next: [`core`] (the loop), then `follow` (rows), `start` (a match), `write` (the batch), `perform` (effects),
+//! Read next: `core` (the loop), then `follow` (rows), `start` (a match), `write` (the batch), `perform` (effects),
 //! `resume` (after a crash).
 
 mod attempt;
