@@ -30,7 +30,7 @@ use crate::http::dispatch::{Face, router};
 use crate::http::peer::Cidr;
 use crate::http::state::{Settings, State, System};
 use crate::oauth::secret;
-use crate::server::{self, Server};
+use crate::server::{self, Server, Tls};
 
 /// What a server is started with.
 #[derive(Clone, Debug)]
@@ -47,6 +47,8 @@ pub struct Config {
     pub tenant_events_per_second: u32,
     /// Connections at once.
     pub max_connections: usize,
+    /// The certificate chain and its key, to serve the API over TLS.
+    pub tls: Option<(PathBuf, PathBuf)>,
     /// Networks whose proxies are believed when they say where a request came from.
     pub trusted_proxies: Vec<Cidr>,
     /// Limits of the languages.
@@ -65,6 +67,7 @@ impl Config {
             master_key_file: None,
             tenant_events_per_second: 10_000,
             max_connections: server::Limits::default().connections,
+            tls: None,
             trusted_proxies: Vec::new(),
             languages: dsl::Limits::default(),
             admin: None,
@@ -93,6 +96,9 @@ pub enum Error {
     /// An address cannot be listened on.
     #[error("{0}: {1}")]
     Listen(SocketAddr, std::io::Error),
+    /// There can be no TLS.
+    #[error(transparent)]
+    Tls(#[from] server::TlsError),
     /// The admin client cannot be made.
     #[error("the admin client cannot be made: {0}")]
     Admin(String),
@@ -210,6 +216,7 @@ impl App {
 
     /// Starts the edge.
     async fn listen(&mut self, state: &Arc<State>, config: &Config) -> Result<(), Error> {
+        let tls = config.tls.as_ref().map(|(certificate, key)| Tls::load(certificate, key)).transpose()?;
         let limits = server::Limits { connections: config.max_connections, ..server::Limits::default() };
         let faces = match config.admin_listen {
             None => vec![(config.listen, Face::All)],
@@ -217,7 +224,8 @@ impl App {
         };
         for (address, face) in faces {
             let failed = |error| Error::Listen(address, error);
-            let server = Server::bind(address, limits).await.map_err(failed)?;
+            let tls = tls.clone().filter(|_| face != Face::Operator);
+            let server = Server::bind(address, limits).await.map_err(failed)?.with_tls(tls);
             self.address = server.address().map_err(failed)?;
             let (router, stop) = (router(state, face), self.edge.clone());
             self.edges.spawn(async move {

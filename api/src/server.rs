@@ -7,6 +7,7 @@
 mod activity;
 mod connection;
 mod refuse;
+mod tls;
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,6 +18,8 @@ use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+
+pub use tls::{Error as TlsError, Tls};
 
 /// Where a request came from: the peer of its connection. An extension of every request.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +59,7 @@ impl Default for Limits {
 pub struct Server {
     listener: TcpListener,
     limits: Limits,
+    tls: Option<Tls>,
 }
 
 impl Server {
@@ -64,7 +68,13 @@ impl Server {
     /// # Errors
     /// The system's: in use, not ours, not allowed.
     pub async fn bind(address: SocketAddr, limits: Limits) -> io::Result<Self> {
-        Ok(Self { listener: TcpListener::bind(address).await?, limits })
+        Ok(Self { listener: TcpListener::bind(address).await?, limits, tls: None })
+    }
+
+    /// The same, speaking TLS if there is a certificate.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
     }
 
     /// The address that was bound, with its real port.
@@ -78,18 +88,21 @@ impl Server {
     /// Serves until `stop` is cancelled: then takes no more connections, lets what is in flight finish for at
     /// most [`Limits::drain`], and returns whether all of it did.
     pub async fn serve(self, router: Router, stop: CancellationToken) -> bool {
-        let Self { listener, limits } = self;
+        let Self { listener, limits, tls } = self;
         let places = Arc::new(Semaphore::new(limits.connections));
         let refusals = Arc::new(Semaphore::new(refuse::AT_ONCE));
         let cut = CancellationToken::new();
         while let Some(stream) = accept(&listener, &stop).await {
             let Ok(place) = places.clone().try_acquire_owned() else {
-                refuse::refuse(stream, &refusals);
+                // An answer in clear is none to a client that speaks TLS.
+                if tls.is_none() {
+                    refuse::refuse(stream, &refusals);
+                }
                 continue;
             };
-            let (router, stop, cut) = (router.clone(), stop.clone(), cut.clone());
+            let (router, tls, stop, cut) = (router.clone(), tls.clone(), stop.clone(), cut.clone());
             tokio::spawn(async move {
-                connection::serve(stream, router, limits, stop, cut).await;
+                connection::accept(stream, tls, router, limits, stop, cut).await;
                 drop(place);
             });
         }

@@ -31,6 +31,12 @@ pub(super) struct Options {
     /// How many connections are held at once; more are turned away.
     #[arg(long, env = "CXENGAGE_MAX_CONNECTIONS", default_value_t = 10_240)]
     max_connections: usize,
+    /// The certificate chain (PEM, the server's own first) to serve the API over TLS.
+    #[arg(long, env = "CXENGAGE_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[arg(long, env = "CXENGAGE_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// A network whose proxies are believed when they say where a request came from (X-Forwarded-For); may be given
     /// more than once, or as a list.
     #[arg(long, env = "CXENGAGE_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',')]
@@ -87,7 +93,13 @@ impl Languages {
 pub(super) fn run(options: Options) -> Outcome {
     crate::telemetry::start(&options.log, options.log_json).map_err(Failure::Usage)?;
     super::block_on(async move {
+        let tls = options.tls_cert.zip(options.tls_key);
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        if tls.is_none() && !options.listen.ip().is_loopback() {
+            tracing::warn!(listen = %options.listen, "a public address without TLS: give --tls-cert and --tls-key, or put a proxy before it");
+        }
         let config = Config {
+            tls,
             admin_listen: options.admin_listen,
             master_key_file: options.master_key_file,
             tenant_events_per_second: options.tenant_events_per_second,
@@ -97,9 +109,6 @@ pub(super) fn run(options: Options) -> Outcome {
             admin: options.admin_client_id.zip(options.admin_client_secret),
             ..Config::new(options.listen, &options.data_dir)
         };
-        if !options.listen.ip().is_loopback() {
-            tracing::warn!(listen = %options.listen, "a public address without TLS: put a proxy with TLS before it");
-        }
         let stop = stop_signal()?;
         let mut app = App::start(config).await?;
         if let Some((id, secret)) = &app.new_admin {
@@ -107,7 +116,7 @@ pub(super) fn run(options: Options) -> Outcome {
                 "admin client id      {id}\nadmin client secret  {secret}\nThis secret is shown once: keep it."
             ));
         }
-        writeln!(std::io::stdout(), "listening on http://{}", app.address)?;
+        writeln!(std::io::stdout(), "listening on {scheme}://{}", app.address)?;
         std::io::stdout().flush()?;
         let code = tokio::select! {
             () = stop => ExitCode::SUCCESS,

@@ -12,13 +12,14 @@ use hyper::Request;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::activity::{Activity, InFlight, Noted};
-use super::{Limits, Peer};
+use super::{Limits, Peer, Tls};
 
 /// A request's header may be this long, in bytes.
 const HEADER_BYTES: u32 = 64 * 1024;
@@ -27,9 +28,10 @@ const STREAMS: u32 = 128;
 /// Streams that the peer, or we, may have reset before they were looked at: the bound of a reset flood.
 const RESET_STREAMS: usize = 32;
 
-/// Serves a connection to its end.
-pub(super) async fn serve(
+/// Serves an accepted connection to its end, after its TLS handshake if there is to be one.
+pub(super) async fn accept(
     stream: TcpStream,
+    tls: Option<Tls>,
     router: Router,
     limits: Limits,
     stop: CancellationToken,
@@ -39,13 +41,33 @@ pub(super) async fn serve(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
+    let Some(tls) = tls else { return serve(stream, Peer(peer), router, limits, stop, cut).await };
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(limits.header, tls.0.accept(stream)) => shaken,
+        () = stop.cancelled() => return,
+    };
+    match shaken {
+        Ok(Ok(stream)) => serve(stream, Peer(peer), router, limits, stop, cut).await,
+        Ok(Err(error)) => tracing::debug!(%error, "no TLS with a client"),
+        Err(_) => tracing::debug!("a client took too long over its TLS handshake"),
+    }
+}
+
+async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    peer: Peer,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+    cut: CancellationToken,
+) {
     let activity = Activity::new(limits);
     let service = {
         let activity = activity.clone();
         hyper::service::service_fn(move |request: Request<Incoming>| {
             let in_flight = activity.begin();
             let mut request = request.map(Body::new);
-            request.extensions_mut().insert(Peer(peer));
+            request.extensions_mut().insert(peer);
             let router = router.clone();
             async move {
                 let response = router.oneshot(request).await?;

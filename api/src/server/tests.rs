@@ -108,3 +108,39 @@ async fn what_is_in_flight_at_a_stop_is_finished() {
     assert!(tokio::time::timeout(SOON, end).await.unwrap().unwrap(), "drained");
     assert!(TcpStream::connect(address).await.is_err(), "no new work");
 }
+
+#[tokio::test]
+async fn with_a_certificate_only_tls_is_spoken_and_a_silent_handshake_is_ended() {
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, ServerName};
+
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/server/fixtures");
+    let certificate = fixtures.join("cert.pem");
+    assert!(Tls::load(&certificate, &certificate).is_err(), "a certificate is no key");
+    let tls = Tls::load(&certificate, &fixtures.join("key.pem")).unwrap();
+    let server = Server::bind(([127, 0, 0, 1], 0).into(), brisk()).await.unwrap().with_tls(Some(tls));
+    let address = server.address().unwrap();
+    tokio::spawn(server.serve(Router::new().route("/", get(|| async { "there" })), CancellationToken::new()));
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(&certificate).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let stream = TcpStream::connect(address).await.unwrap();
+    let mut stream = connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(String::from_utf8_lossy(&answer).ends_with("there"));
+
+    let mut clear = TcpStream::connect(address).await.unwrap();
+    clear.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    assert!(!rest(&mut clear).await.contains("HTTP"), "nothing in clear");
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    assert_eq!(rest(&mut silent).await, "");
+}
