@@ -8,5 +8,6 @@ mod demo;
 mod main_job;
 mod matching;
 mod replay;
+mod sealed;
 mod seeds;
 mod structure;

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 
 use serde_json::{Value, json};
-use system_tests::harness::{Server, Tenant, command};
+use system_tests::harness::{Server, Tenant, command, wait_for};
 
 const STEADY: &[(&str, &str)] = &[
     ("twice", r#"(within 1 hours (count 2 (event (= type "A"))))"#),
@@ -119,4 +119,60 @@ fn a_replay_finds_the_recorded_matches_and_decisions_again() {
     server.terminate();
     let (code, _, stderr) = server.cli(&["replay", "--tenant", "acme"]);
     assert_eq!(code, Some(0), "on the stopped one: {stderr}");
+}
+
+/// All that the API shows of a tenant.
+fn shown(acme: &Tenant) -> Vec<String> {
+    let mut all: Vec<_> = ["patterns", "templates", "key-attribute", "event/history?limit=1000"]
+        .iter()
+        .map(|path| acme.get(path).expect(200).to_string())
+        .collect();
+    let mut lists = vec!["reactions".to_owned(), "audit".to_owned()];
+    lists.extend(["c1", "c2", "%C3%BC%2F3"].map(|key| format!("customers/{key}")));
+    for pattern in acme.get("patterns").expect(200).as_array().unwrap() {
+        lists.push(format!("patterns/{}/matches", pattern["id"].as_str().unwrap()));
+    }
+    for reaction in acme.pages("reactions") {
+        all.push(
+            acme.get(&format!("reactions/{}", reaction["id"].as_str().unwrap())).expect(200).to_string(),
+        );
+    }
+    all.extend(lists.iter().map(|list| json!(acme.pages(list)).to_string()));
+    all
+}
+
+#[test]
+fn the_read_models_come_out_of_the_record_again() {
+    let mut server = Server::start();
+    let acme = server.tenant("acme");
+    acme.post("templates", &json!({"name": "T", "template": "x"})).expect(201);
+    story(&acme);
+    for key in ["c1", "c2"] {
+        acme.settle(key);
+    }
+    wait_for("all reactions to end", || {
+        acme.pages("reactions").iter().all(|reaction| reaction["state"] != "running").then_some(())
+    });
+    let before = shown(&acme);
+    server.terminate();
+    let (code, _, stderr) = server.cli(&["rebuild"]);
+    assert_eq!(code, Some(0), "{stderr}");
+    server.run(&[]);
+    assert_eq!(shown(&acme.on(&server)), before, "after a rebuild");
+
+    // Without read models and engine checkpoints at all: everything is derived anew, and no reaction starts again.
+    server.terminate();
+    let mut removed = 0;
+    for entry in std::fs::read_dir(server.data_dir()).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("views.db")) {
+            std::fs::remove_file(path).expect("removed");
+            removed += 1;
+        }
+    }
+    assert!(removed > 0, "there is no views.db");
+    server.run(&[]);
+    let acme = acme.on(&server);
+    wait_for("the read models", || (acme.get("audit").status == 200 && shown(&acme) == before).then_some(()));
+    acme.settle("c1");
 }
