@@ -1,7 +1,7 @@
 //! kill -9 at any moment loses nothing that was accepted and doubles nothing that was done.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -85,28 +85,30 @@ impl Sender {
     /// Sends one customer's events one after the other until there is no answer.
     fn send(&self, acme: &Tenant, customer: usize) {
         loop {
-            let next =
-                self.answered.lock().unwrap().keys().filter(|(whose, _)| *whose == customer).count() as u64;
+            let next = self.book().keys().filter(|(whose, _)| *whose == customer).count() as u64;
             let event = json!({"id": format!("c{customer}"), "type": "A", "n": next});
             let request = Request::new("POST", &acme.path("event")).json(&event);
             let request = request.header("idempotency-key", &format!("{customer}/{next}"));
             match acme.client.try_send(&request) {
                 Ok(answer) => {
                     let id = answer.expect(201)["id"].as_str().expect("an id").to_owned();
-                    self.answered.lock().unwrap().insert((customer, next), id);
+                    self.book().insert((customer, next), id);
                 }
                 Err(_) => return,
             }
         }
     }
 
+    fn book(&self) -> MutexGuard<'_, BTreeMap<(usize, u64), String>> {
+        self.answered.lock().expect("no sender panics while it writes")
+    }
+
     fn count(&self) -> usize {
-        self.answered.lock().unwrap().len()
+        self.book().len()
     }
 
     fn ids(&self, customer: usize) -> Vec<String> {
-        let answered = self.answered.lock().unwrap();
-        answered.iter().filter(|((whose, _), _)| *whose == customer).map(|(_, id)| id.clone()).collect()
+        self.book().iter().filter(|((whose, _), _)| *whose == customer).map(|(_, id)| id.clone()).collect()
     }
 }
 

@@ -129,12 +129,14 @@ fn shown(acme: &Tenant) -> Vec<String> {
         .collect();
     let mut lists = vec!["reactions".to_owned(), "audit".to_owned()];
     lists.extend(["c1", "c2", "%C3%BC%2F3"].map(|key| format!("customers/{key}")));
-    for pattern in acme.get("patterns").expect(200).as_array().unwrap() {
-        lists.push(format!("patterns/{}/matches", pattern["id"].as_str().unwrap()));
+    for pattern in acme.get("patterns").expect(200).as_array().expect("as documented") {
+        lists.push(format!("patterns/{}/matches", pattern["id"].as_str().expect("as documented")));
     }
     for reaction in acme.pages("reactions") {
         all.push(
-            acme.get(&format!("reactions/{}", reaction["id"].as_str().unwrap())).expect(200).to_string(),
+            acme.get(&format!("reactions/{}", reaction["id"].as_str().expect("as documented")))
+                .expect(200)
+                .to_string(),
         );
     }
     all.extend(lists.iter().map(|list| json!(acme.pages(list)).to_string()));
