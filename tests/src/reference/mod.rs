@@ -1,5 +1,5 @@
-//! The `when` language a second time, as plainly as its definition (docs/reference/when.md §2, §3): brute force
-//! over a whole history, in the definition's own words.
+//! The `when` language a second time, as plainly as its definition: brute force over a whole history, sentence by
+//! sentence. The quotations are the definition; docs/when.md tells the same to those who write patterns.
 //!
 //! It is what the engine is held to, so it shares nothing with it but the syntax tree and the predicates, and it
 //! refuses to be clever or fast. Read next: [`examples`](self), the worked examples of the definition, then
@@ -110,6 +110,11 @@ fn point_of(index: usize, event: &Event) -> Point {
     Point { time: event.time, place: Place::Event(index) }
 }
 
+/// What must not happen, if this is a fail.
+fn fail_of(trigger: &Trigger) -> Option<&Trigger> {
+    if let Trigger::Fail(guard) = trigger { Some(guard) } else { None }
+}
+
 fn tick(time: i64) -> Point {
     Point { time, place: Place::Tick }
 }
@@ -164,13 +169,12 @@ impl History<'_> {
         for member in members {
             match member {
                 Trigger::Fail(guard) => guards.push(self.completions(guard)),
-                Trigger::Within(span, fail) if matches!(fail.as_ref(), Trigger::Fail(_)) => {
+                Trigger::Within(span, fail) if fail_of(fail).is_some() => {
                     // "Deadline = time at which the member before ended + D."
-                    let Trigger::Fail(guard) = fail.as_ref() else { unreachable!("just looked") };
-                    let guards = [self.completions(guard)];
-                    let chains = chains.unwrap_or_default();
-                    return self
-                        .unless_by(chains, &guards, |chain| chain.end.time.saturating_add(span.millis()));
+                    let guards: Vec<_> =
+                        fail_of(fail).map(|guard| self.completions(guard)).into_iter().collect();
+                    let deadline = |chain: &Completion| chain.end.time.saturating_add(span.millis());
+                    return self.unless_by(chains.unwrap_or_default(), &guards, deadline);
                 }
                 _ => {
                     let each = self.completions(member);
@@ -216,19 +220,14 @@ impl History<'_> {
     /// "One completion of each; from the earliest start to the latest end. The members are independent." Its fails
     /// guard the stretch "(i, j) of the other members, both ends included".
     fn all(&self, members: &[Trigger]) -> Completions {
-        let (fails, others): (Vec<_>, Vec<_>) = members.iter().partition(|m| matches!(m, Trigger::Fail(_)));
-        let together = others
-            .into_iter()
+        let together = members
+            .iter()
+            .filter(|member| fail_of(member).is_none())
             .map(|member| self.completions(member))
             .reduce(|a, b| self.joined(&a, &b, |_, _| true))
             .unwrap_or_default();
         let guards: Vec<_> =
-            fails
-                .into_iter()
-                .map(|fail| {
-                    if let Trigger::Fail(guard) = fail { self.completions(guard) } else { Completions::new() }
-                })
-                .collect();
+            members.iter().filter_map(fail_of).map(|guard| self.completions(guard)).collect();
         let seen = |c: &Completion| guards.iter().flatten().any(|g| c.start <= g.start && g.end <= c.end);
         together.into_iter().filter(|completion| !seen(completion)).collect()
     }
