@@ -78,8 +78,10 @@ impl Views {
     pub async fn send(&self, tenant: &TenantId, id: SendId) -> Result<Option<SendView>, Error> {
         let tenant = tenant.0.clone();
         self.ask(move |connection| {
-            let sql = format!("SELECT {COLUMNS} FROM send_v1 WHERE position = ?1 AND tenant = ?2");
-            Ok(connection.prepare_cached(&sql)?.query_row((id.0.0, tenant), read).optional()?)
+            let sql =
+                format!("SELECT {COLUMNS} FROM send_v1 WHERE reaction = ?1 AND key = ?2 AND tenant = ?3");
+            let values = (id.reaction.0, id.key, tenant);
+            Ok(connection.prepare_cached(&sql)?.query_row(values, read).optional()?)
         })
         .await
     }

@@ -6,13 +6,19 @@ use std::str::FromStr;
 use domain::ids::{CustomerId, MalformedId, Position, ReactionId};
 use domain::time::Stamp;
 
-/// A send's id: where it began, written SE and the position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SendId(pub Position);
+/// A send's id: its idempotency key (reaction, place in the program, attempt group) in the form of an id. It says
+/// nothing of a position, from which a tenant could tell how much others do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SendId {
+    /// Whose.
+    pub(crate) reaction: ReactionId,
+    /// The idempotency key.
+    pub(crate) key: String,
+}
 
 impl fmt::Display for SendId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SE{}", self.0)
+        write!(f, "SE{}", self.key.trim_start_matches("RE").replace('/', "-"))
     }
 }
 
@@ -20,11 +26,10 @@ impl FromStr for SendId {
     type Err = MalformedId;
 
     fn from_str(text: &str) -> Result<Self, MalformedId> {
-        let digits = text.strip_prefix("SE").ok_or(MalformedId)?;
-        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(MalformedId);
-        }
-        digits.parse().map(|position| Self(Position(position))).map_err(|_| MalformedId)
+        let rest = text.strip_prefix("SE").filter(|rest| !rest.contains('/')).ok_or(MalformedId)?;
+        let key = format!("RE{}", rest.replace('-', "/"));
+        let (reaction, _) = key.split_once('/').ok_or(MalformedId)?;
+        Ok(Self { reaction: reaction.parse()?, key })
     }
 }
 
@@ -95,6 +100,22 @@ pub struct SendView {
 impl SendView {
     /// Its id.
     pub fn id(&self) -> SendId {
-        SendId(self.position)
+        SendId { reaction: self.reaction, key: self.key.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_as_it_is_written() {
+        let reaction = ReactionId([7; 16]);
+        let id = SendId { reaction, key: format!("{reaction}/0.2.1/3") };
+        assert_eq!(id.to_string(), format!("SE{}-0.2.1-3", "07".repeat(16)));
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for bad in ["SE", "SE1", "SEx-0-0", "RE07-0-0", "SE07/0/0"] {
+            assert_eq!(bad.parse::<SendId>(), Err(MalformedId), "{bad}");
+        }
     }
 }

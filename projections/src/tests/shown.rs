@@ -6,7 +6,7 @@ use domain::time::Stamp;
 use eventlog::record::{Metadata, StreamId, StreamKind};
 
 use super::world::{World, finished_ok, matched, reaction, resumed, send, started};
-use crate::{ChangeKind, Page, ReactionFilter, ReactionState, SendFilter, SendState, TimelineEntry};
+use crate::{ChangeKind, Page, ReactionFilter, ReactionState, SendFilter, SendId, SendState, TimelineEntry};
 
 const ALL: Page = Page { before: None, limit: 1_000 };
 
@@ -156,8 +156,8 @@ async fn retries_are_attempts_of_one_send_and_a_late_answer_to_an_old_one_change
     assert_eq!((second.state, second.attempts, second.endpoint.as_str()), (SendState::Begun, 1, "twilio"));
     let begun = SendFilter { state: Some(SendState::Begun), ..SendFilter::default() };
     assert_eq!(&views.sends(&world.tenant, begun, ALL).await.unwrap()[..], &all[..1]);
-    let id = first.id().to_string().parse().unwrap();
-    assert_eq!(views.send(&world.tenant, id).await.unwrap().as_ref(), Some(first));
+    let id: SendId = first.id().to_string().parse().unwrap();
+    assert_eq!(views.send(&world.tenant, id.clone()).await.unwrap().as_ref(), Some(first));
     assert_eq!(views.send(&TenantId::from("other"), id).await.unwrap(), None);
 }
 
