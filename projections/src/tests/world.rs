@@ -188,7 +188,7 @@ pub fn send(n: u8, step: u32, attempt: u32, place: &str) -> Event {
         poll: false,
         attempt,
         group: 0,
-        key: format!("{}-{place}", reaction(n)),
+        key: format!("{}/{place}/0", reaction(n)),
         limit_ms: 15_000,
         possibly_sent_twice: attempt > 1,
     }))
