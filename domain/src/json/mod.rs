@@ -2,7 +2,7 @@
 //!
 //! `serde_json` is used for what this system writes itself; this module is for what others send. It refuses
 //! nothing that RFC 8259 allows except lone surrogates (they are not text), and each refusal names its place.
-//! See docs/decisions/0002-own-json.md. Read next: [`parse`], [`Number`].
+//! See docs/decisions/0002-own-json.md. Read next: [`parse()`], [`Number`].
 
 mod number;
 mod parse;
