@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`ids`] and [`time`] (who, where, when), [`json`] and [`value`] (what customers' events are made
 //! of), [`dsl`] (the languages `when` and `then`), the aggregates ([`tenant`], [`client`], [`pattern`],
-//! [`template`]), [`configuration`] (what events are matched against), then [`customer_event`] and [`reaction`].
+//! [`template`], [`integration`]), [`configuration`] (what events are matched against), then [`customer_event`] and [`reaction`].
 
 pub mod configuration;
 pub mod customer_event;
@@ -15,6 +15,7 @@ pub mod time;
 pub mod value;
 
 pub mod client;
+pub mod integration;
 pub mod pattern;
 pub mod template;
 pub mod tenant;

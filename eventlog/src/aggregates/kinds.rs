@@ -2,6 +2,7 @@
 
 use cqrs_es::Aggregate;
 use domain::client::Client;
+use domain::integration::Integration;
 use domain::pattern::Pattern;
 use domain::template::Template;
 use domain::tenant::Tenant;
@@ -62,4 +63,10 @@ impl Kind for Template {
         ("template-updated", Along::Nothing),
         ("template-deleted", Along::Nothing),
     ];
+}
+
+impl Kind for Integration {
+    const KIND: StreamKind = StreamKind::Integration;
+    const EVENTS: &'static [(&'static str, Along)] =
+        &[("integration-set", Along::Nothing), ("integration-deleted", Along::Nothing)];
 }

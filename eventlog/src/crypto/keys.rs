@@ -20,6 +20,7 @@ pub(crate) struct TenantKeys {
     pub(super) serial: u64,
     identify: Secret,
     wrap: Secret,
+    credentials: Secret,
 }
 
 /// A customer's key.
@@ -56,6 +57,7 @@ impl TenantKeys {
             serial,
             identify: derived("customer-id"),
             wrap: derived("customer-key"),
+            credentials: derived("credentials"),
         })
     }
 
@@ -70,6 +72,19 @@ impl TenantKeys {
         let secret = random();
         let wrapped = wrap(&self.wrap, &customer_bound(&self.tenant, customer), &secret);
         CustomerKey::new(secret, wrapped, false)
+    }
+
+    /// Seals a credential for its place.
+    pub(super) fn seal_credential(&self, place: &str, clear: &str) -> Vec<u8> {
+        let bound = credential_bound(&self.tenant, place);
+        seal::seal(&self.credentials, &bound, clear.as_bytes(), vec![SHAPE])
+    }
+
+    /// A credential in clear; `None` if it was not sealed for that place by this tenant.
+    pub(super) fn open_credential(&self, place: &str, sealed: &[u8]) -> Option<Zeroizing<String>> {
+        let (&SHAPE, sealed) = sealed.split_first()? else { return None };
+        let clear = seal::open(&self.credentials, &credential_bound(&self.tenant, place), sealed)?;
+        String::from_utf8(clear).ok().map(Zeroizing::new)
     }
 
     /// Who a key attribute value is.
@@ -157,4 +172,8 @@ fn unwrap(under: &[u8; 32], bound: &[u8], wrapped: &[u8]) -> Option<Secret> {
     }
     secret.copy_from_slice(&clear);
     Some(secret)
+}
+
+fn credential_bound(tenant: &TenantId, place: &str) -> Vec<u8> {
+    bound("credential", &[tenant.as_str().as_bytes(), place.as_bytes()])
 }

@@ -2,9 +2,11 @@
 //!
 //! Outside ciphertext a customer is only [`CustomerId`]. A sealed payload names the key that sealed it, so that an
 //! erased customer who comes back under a new key does not make the old payloads look damaged. Read next: `keys`
-//! (what is wrapped and bound), `seal` (the cipher), `master` (the operator's file).
+//! (what is wrapped and bound), `seal` (the cipher), `master` (the operator's file), `credential` (a
+//! tenant's secrets with third parties).
 
 mod cache;
+mod credential;
 mod keys;
 mod master;
 mod seal;

@@ -166,3 +166,25 @@ async fn a_tenant_without_a_key_is_damage_and_customers_are_what_they_always_wer
         ("702b2da2f0964bc34f9b00884f84365a", 49)
     );
 }
+
+#[tokio::test]
+async fn a_credential_opens_at_its_place_and_at_no_other() {
+    let temp = TempRecord::new();
+    let (acme, other) = (temp.tenant("acme", "id").await, temp.tenant("other", "id").await);
+    let vault = temp.vault();
+    let sealed = vault.seal_credential(&acme, "twilio/password", "canary").await.unwrap();
+    assert!(!sealed.0.contains("canary"));
+    let opened = temp.vault().open_credential(&acme, "twilio/password", &sealed).await.unwrap();
+    assert_eq!(*opened, "canary");
+    let mut bent = sealed.clone();
+    bent.0.replace_range(20..21, if sealed.0.as_bytes()[20] == b'A' { "B" } else { "A" });
+    for (tenant, place, sealed) in [
+        (&other, "twilio/password", &sealed),
+        (&acme, "pusher/secret", &sealed),
+        (&acme, "twilio/password", &bent),
+        (&acme, "twilio/password", &domain::integration::Sealed("?".into())),
+    ] {
+        let refused = vault.open_credential(tenant, place, sealed).await;
+        assert!(matches!(refused, Err(Error::Damaged(_))), "{tenant} {place}");
+    }
+}
