@@ -8,7 +8,7 @@ use domain::json::Json;
 use domain::reaction::{Answer, Failure, Success};
 use tokio::sync::{oneshot, watch};
 
-use super::{Endpoint, Request};
+use super::{Endpoint, Request, Sent};
 
 /// An endpoint that does as it is told, call by call; without orders it does what was asked.
 pub struct Double {
@@ -90,7 +90,7 @@ impl Endpoint for Double {
         &self.name
     }
 
-    async fn send(&self, request: &Request) -> Answer {
+    async fn send(&self, request: &Request, _: &Sent) -> Answer {
         let order = self.script.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         self.calls.send_modify(|calls| calls.push(request.clone()));
         match order {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::json::Object;
 use domain::reaction::{Answer, Success};
 
-use super::{Endpoint, Request, refused};
+use super::{Endpoint, Request, Sent, refused};
 
 /// The endpoint.
 pub struct Echo;
@@ -20,7 +20,7 @@ impl Endpoint for Echo {
         Some(4_096)
     }
 
-    async fn send(&self, request: &Request) -> Answer {
+    async fn send(&self, request: &Request, _: &Sent) -> Answer {
         if request.verb != "message" {
             return refused(format!("echo has no verb {:?}", request.verb));
         }

@@ -3,20 +3,29 @@
 //! An endpoint does one request and says how it ended. It does not retry, wait for its turn, or keep the time:
 //! attempts, lanes and time limits are the runtime's, so that they are the same for all. It may be asked the same
 //! thing twice with one idempotency key, and passes that on where the provider knows such keys.
-//! Read next: [`echo`], the simplest one.
+//! Read next: [`echo`], the simplest one; `provider`, those
+//! behind HTTP; [`http`], the way out.
 
 #[cfg(any(test, feature = "testing"))]
 pub mod double;
 pub mod echo;
+pub mod http;
+mod integration;
+mod provider;
+mod sent;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::ids::{ReactionId, TenantId};
+use domain::ids::{Position, ReactionId, TenantId};
 use domain::json::Object;
 use domain::reaction::{Answer, Failure};
+
+pub use self::integration::Integrations;
+pub use self::provider::{Bases, Outside};
+pub use self::sent::Sent;
 
 /// What is asked of an endpoint.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +34,8 @@ pub struct Request {
     pub tenant: TenantId,
     /// By which reaction.
     pub reaction: ReactionId,
+    /// The last event of the match, to find out who the customer is.
+    pub event: Option<Position>,
     /// Of which endpoint.
     pub endpoint: String,
     /// What it is to do.
@@ -57,8 +68,9 @@ pub trait Endpoint: Send + Sync + 'static {
         None
     }
 
-    /// Does one request; the time that it took is filled in by the caller. May be dropped at any await when the time is over or the server ends.
-    async fn send(&self, request: &Request) -> Answer;
+    /// Does one request; the time that it took is filled in by the caller. May be dropped at any await when the time
+    /// is over or the server ends; what `sent` has learned by then says whether it can have been done.
+    async fn send(&self, request: &Request, sent: &Sent) -> Answer;
 }
 
 /// The endpoints that this server has, by name.
@@ -84,9 +96,9 @@ impl Endpoints {
     }
 
     /// Does a request; one of an endpoint that is not there fails for good.
-    pub async fn send(&self, request: &Request) -> Answer {
+    pub async fn send(&self, request: &Request, sent: &Sent) -> Answer {
         match self.0.get(&request.endpoint) {
-            Some(endpoint) => endpoint.send(request).await,
+            Some(endpoint) => endpoint.send(request, sent).await,
             None => refused(format!("integration {} is not set up for this tenant", request.endpoint)),
         }
     }

@@ -9,7 +9,7 @@ use domain::reaction::{Answer, Failure};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, timeout};
 
-use crate::endpoint::{Endpoints, Request};
+use crate::endpoint::{Endpoints, Request, Sent};
 
 /// What an attempt has to say.
 #[derive(Debug)]
@@ -43,11 +43,12 @@ struct Attempt<T: Clone> {
 
 impl<T: Clone> Attempt<T> {
     async fn run(mut self, request: Request, endpoints: Endpoints, grace: Duration) {
-        let mut answer = std::pin::pin!(endpoints.send(&request));
+        let sent = Sent::default();
+        let mut answer = std::pin::pin!(endpoints.send(&request, &sent));
         match timeout(request.limit, &mut answer).await {
-            Ok(answer) => self.answered(answer),
+            Ok(answer) => self.answered(held(answer, &sent)),
             Err(_) => {
-                self.answered(timed_out(request.limit));
+                self.answered(held(timed_out(request.limit, sent.is_pending()), &sent));
                 if let Ok(answer) = timeout(grace, answer).await {
                     self.report(Report::Late { who: self.who.clone(), answer: self.timed(answer) });
                 }
@@ -90,11 +91,23 @@ impl<T: Clone> Drop for Attempt<T> {
     }
 }
 
-fn timed_out(limit: Duration) -> Answer {
+/// What nobody knows of is not sent again where a person is to look at it first.
+fn held(answer: Answer, sent: &Sent) -> Answer {
+    match answer {
+        Answer::Failed(failure) if failure.ambiguous && sent.is_held_if_ambiguous() => {
+            let error = format!("{}; it may have been done all the same, and is held", failure.error);
+            Answer::Failed(Failure { error, retryable: false, ..failure })
+        }
+        answer => answer,
+    }
+}
+
+fn timed_out(limit: Duration, not_sent: bool) -> Answer {
+    let what = if not_sent { "no connection" } else { "no answer" };
     Answer::Failed(Failure {
-        error: format!("no answer within {} ms", limit.as_millis()),
+        error: format!("{what} within {} ms", limit.as_millis()),
         retryable: true,
-        ambiguous: true,
+        ambiguous: !not_sent,
         timed_out: true,
         ..Failure::default()
     })

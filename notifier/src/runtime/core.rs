@@ -78,7 +78,7 @@ impl Core {
             timers: Timers::new(),
             deadlines: Timers::new(),
             expects: Expects::new(options.unindexed_expects),
-            lanes: Lanes::new(options.sends),
+            lanes: Lanes::new(options.sends, options.breaker),
             attempts: HashMap::new(),
             reports,
             prepared,
@@ -153,12 +153,12 @@ impl Core {
         let now = self.tools.record.now();
         // What is due already is on its way: a deadline that has passed is let go by the row that says so.
         let wait = |due: Stamp| u64::try_from(due.0 - now.0).ok().map(Duration::from_millis);
-        let timer = self.timers.next_due().and_then(wait);
+        let timer = self.timers.next_due().into_iter().chain(self.lanes.next_release()).min();
         let deadline = self.deadlines.next_due().and_then(|due| wait(due.after(1)));
         let keep = keep_at.saturating_duration_since(Instant::now());
-        let due = timer.into_iter().chain(deadline).chain([keep]).min().unwrap_or(keep);
+        let due = timer.and_then(wait).into_iter().chain(deadline).chain([keep]).min().unwrap_or(keep);
         // The clock is looked at now and then: it may run otherwise than the timer wheel.
-        let idle = self.timers.next_due().is_none() && self.deadlines.next_due().is_none();
+        let idle = timer.is_none() && self.deadlines.next_due().is_none();
         if idle { due } else { due.min(self.tools.options.tick) }.max(Duration::from_millis(1))
     }
 

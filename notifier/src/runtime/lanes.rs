@@ -1,18 +1,28 @@
 //! Who may send now: a lane per tenant and endpoint, each bounded, taken in turn (design.md §3.8).
 //!
-//! A tenant whose endpoint hangs fills its own lane and no other's. Within a lane the order is kept. Nothing here
+//! A tenant whose endpoint hangs fills its own lane and no other's. Within a lane the order is kept, also while its
+//! breaker holds it up. Nothing here
 //! is asynchronous: the runtime asks what may go out, and says when something has ended.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
+
+use domain::time::Stamp;
+
+use super::breaker::{Breaker, Rule, Sign};
 
 /// Bounded queues, served round-robin.
 pub(crate) struct Lanes<K, T> {
     lanes: HashMap<K, Lane<T>>,
-    /// Lanes that have something waiting and a free place, each once.
+    /// Lanes that have something waiting, a free place, and nothing that holds them up; each once.
     ready: VecDeque<K>,
+    /// Lanes that have something waiting and whose breaker holds them up.
+    held_up: HashSet<K>,
+    /// When the first of those may go on.
+    next_release: Option<Stamp>,
     running: usize,
     most: usize,
+    rule: Rule,
 }
 
 struct Lane<T> {
@@ -20,47 +30,70 @@ struct Lane<T> {
     places: usize,
     running: usize,
     is_ready: bool,
+    breaker: Breaker,
 }
 
 impl<K: Clone + Eq + Hash, T> Lanes<K, T> {
-    /// Lanes of which at most so many jobs run over all.
-    pub(crate) fn new(most: usize) -> Self {
-        Self { lanes: HashMap::new(), ready: VecDeque::new(), running: 0, most: most.max(1) }
+    /// Lanes of which at most so many jobs run over all, and that are held up by this rule.
+    pub(crate) fn new(most: usize, rule: Rule) -> Self {
+        Self {
+            lanes: HashMap::new(),
+            ready: VecDeque::new(),
+            held_up: HashSet::new(),
+            next_release: None,
+            running: 0,
+            most: most.max(1),
+            rule,
+        }
     }
 
     /// Queues `job` in its lane, which has so many places.
-    pub(crate) fn push(&mut self, key: K, places: usize, job: T) {
+    pub(crate) fn push(&mut self, key: K, places: usize, job: T, now: Stamp) {
         let lane = self.lanes.entry(key.clone()).or_insert_with(|| Lane {
             waiting: VecDeque::new(),
             places: places.max(1),
             running: 0,
             is_ready: false,
+            breaker: Breaker::default(),
         });
         lane.waiting.push_back(job);
-        self.refresh(&key);
+        self.refresh(&key, now);
     }
 
     /// The next job that may run; it counts as running until [`Self::ended`].
-    pub(crate) fn next(&mut self) -> Option<(K, T)> {
+    pub(crate) fn next(&mut self, now: Stamp) -> Option<(K, T)> {
+        if self.next_release.is_some_and(|at| at <= now) {
+            self.next_release = None;
+            std::mem::take(&mut self.held_up).iter().for_each(|key| self.refresh(key, now));
+        }
         if self.running >= self.most {
             return None;
         }
-        let key = self.ready.pop_front()?;
-        let lane = self.lanes.get_mut(&key)?;
-        lane.is_ready = false;
-        let job = lane.waiting.pop_front()?;
-        lane.running += 1;
-        self.running += 1;
-        self.refresh(&key);
-        Some((key, job))
+        loop {
+            let key = self.ready.pop_front()?;
+            let Some(lane) = self.lanes.get_mut(&key) else { continue };
+            lane.is_ready = false;
+            // It may have been held up since.
+            if lane.breaker.lets_pass(now)
+                && let Some(job) = lane.waiting.pop_front()
+            {
+                lane.breaker.passed();
+                lane.running += 1;
+                self.running += 1;
+                self.refresh(&key, now);
+                return Some((key, job));
+            }
+            self.refresh(&key, now);
+        }
     }
 
-    /// A job of that lane has ended.
-    pub(crate) fn ended(&mut self, key: &K) {
+    /// A job of that lane has ended, and this is what it says about the lane.
+    pub(crate) fn ended(&mut self, key: &K, sign: Sign, now: Stamp) {
         if let Some(lane) = self.lanes.get_mut(key) {
+            lane.breaker.ended(sign, self.rule, now);
             lane.running = lane.running.saturating_sub(1);
             self.running = self.running.saturating_sub(1);
-            self.refresh(key);
+            self.refresh(key, now);
         }
     }
 
@@ -69,13 +102,27 @@ impl<K: Clone + Eq + Hash, T> Lanes<K, T> {
         self.running
     }
 
-    fn refresh(&mut self, key: &K) {
+    /// When a lane that is held up may go on.
+    pub(crate) fn next_release(&self) -> Option<Stamp> {
+        self.next_release
+    }
+
+    fn refresh(&mut self, key: &K, now: Stamp) {
         let Some(lane) = self.lanes.get_mut(key) else { return };
-        if lane.waiting.is_empty() && lane.running == 0 {
-            self.lanes.remove(key);
-        } else if !lane.is_ready && !lane.waiting.is_empty() && lane.running < lane.places {
-            lane.is_ready = true;
-            self.ready.push_back(key.clone());
+        if lane.waiting.is_empty() {
+            if lane.running == 0 && lane.breaker.is_fresh(now) {
+                self.lanes.remove(key);
+            }
+            return;
+        }
+        if lane.breaker.lets_pass(now) {
+            if !lane.is_ready && lane.running < lane.places {
+                lane.is_ready = true;
+                self.ready.push_back(key.clone());
+            }
+        } else if let Some(at) = lane.breaker.closed_from() {
+            self.held_up.insert(key.clone());
+            self.next_release = Some(self.next_release.map_or(at, |next| next.min(at)));
         }
     }
 }
@@ -86,27 +133,53 @@ mod tests {
 
     #[test]
     fn a_full_lane_does_not_hold_up_another() {
-        let mut lanes = Lanes::new(100);
-        (0..1_000).for_each(|n| lanes.push("noisy", 2, n));
-        lanes.push("quiet", 2, 1_000);
-        let begun: Vec<_> = std::iter::from_fn(|| lanes.next()).collect();
+        let now = Stamp(0);
+        let mut lanes = Lanes::new(100, Rule::default());
+        (0..1_000).for_each(|n| lanes.push("noisy", 2, n, now));
+        lanes.push("quiet", 2, 1_000, now);
+        let begun: Vec<_> = std::iter::from_fn(|| lanes.next(now)).collect();
         assert_eq!(begun, [("noisy", 0), ("quiet", 1_000), ("noisy", 1)]);
-        lanes.ended(&"noisy");
-        assert_eq!(lanes.next(), Some(("noisy", 2)));
-        assert_eq!(lanes.next(), None);
+        lanes.ended(&"noisy", Sign::Alive, now);
+        assert_eq!(lanes.next(now), Some(("noisy", 2)));
+        assert_eq!(lanes.next(now), None);
     }
 
     #[test]
     fn the_bound_over_all_lanes_holds_and_an_empty_lane_is_forgotten() {
-        let mut lanes = Lanes::new(3);
+        let now = Stamp(0);
+        let mut lanes = Lanes::new(3, Rule::default());
         for tenant in 0..3 {
-            lanes.push(tenant, 2, 'a');
-            lanes.push(tenant, 2, 'b');
+            lanes.push(tenant, 2, 'a', now);
+            lanes.push(tenant, 2, 'b', now);
         }
-        assert_eq!(std::iter::from_fn(|| lanes.next()).count(), 3);
-        (0..3).for_each(|tenant| lanes.ended(&tenant));
-        assert_eq!(std::iter::from_fn(|| lanes.next()).count(), 3);
-        (0..3).for_each(|tenant| lanes.ended(&tenant));
+        assert_eq!(std::iter::from_fn(|| lanes.next(now)).count(), 3);
+        (0..3).for_each(|tenant| lanes.ended(&tenant, Sign::Alive, now));
+        assert_eq!(std::iter::from_fn(|| lanes.next(now)).count(), 3);
+        (0..3).for_each(|tenant| lanes.ended(&tenant, Sign::Alive, now));
         assert_eq!((lanes.running(), lanes.lanes.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_lane_that_is_held_up_waits_in_order_and_holds_up_no_other() {
+        let start = Stamp(0);
+        let at = |second: i64| Stamp(1_000 * second);
+        let rule = Rule { failures: 2, ..Rule::default() };
+        let mut lanes = Lanes::new(100, rule);
+        (0..6).for_each(|n| lanes.push("bad", 2, n, start));
+        let begun: Vec<_> = std::iter::from_fn(|| lanes.next(start)).collect();
+        assert_eq!(begun, [("bad", 0), ("bad", 1)]);
+        (0..2).for_each(|_| lanes.ended(&"bad", Sign::Failing(None), at(1)));
+        lanes.push("good", 2, 7, at(1));
+        assert_eq!((lanes.next(at(1)), lanes.next(at(1))), (Some(("good", 7)), None));
+        assert_eq!((lanes.next_release(), lanes.next(at(30))), (Some(at(31)), None));
+        // One trial, and all of it when that is a success.
+        assert_eq!((lanes.next(at(31)), lanes.next(at(32))), (Some(("bad", 2)), None));
+        lanes.ended(&"bad", Sign::Failing(None), at(33));
+        assert_eq!(
+            (lanes.next(at(62)), lanes.next(at(63)), lanes.next(at(63))),
+            (None, Some(("bad", 3)), None)
+        );
+        lanes.ended(&"bad", Sign::Alive, at(64));
+        assert_eq!((lanes.next(at(64)), lanes.next(at(64))), (Some(("bad", 4)), Some(("bad", 5))));
     }
 }

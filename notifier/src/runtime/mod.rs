@@ -14,6 +14,7 @@
 //! `resume` (after a crash).
 
 mod attempt;
+mod breaker;
 mod core;
 mod expects;
 mod follow;
@@ -36,6 +37,7 @@ use eventlog::customer_stream::Door;
 use eventlog::record::{self, Record};
 use tokio::sync::{mpsc, oneshot};
 
+pub use self::breaker::Rule as BreakerRule;
 pub use self::options::Options;
 use crate::endpoint::Endpoints;
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use domain::dsl::Limits;
 use domain::reaction::Rules;
 
+use super::breaker::Rule;
+
 /// The notifier's settings; the defaults are those of then.md.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -18,6 +20,8 @@ pub struct Options {
     pub lane: usize,
     /// How many sends may be under way in all.
     pub sends: usize,
+    /// When an integration is left alone for a while.
+    pub breaker: Rule,
     /// How many expects without an equality may be open in one tenant.
     pub unindexed_expects: usize,
     /// For how long an answer that comes after the time limit is still waited for.
@@ -40,6 +44,7 @@ impl Default for Options {
             chain: 32,
             lane: 32,
             sends: 4_096,
+            breaker: Rule::default(),
             unindexed_expects: 1_000,
             grace: Duration::from_secs(60),
             drain: Duration::from_secs(10),

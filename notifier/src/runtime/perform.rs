@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::Tools;
 use super::attempt::{self, Report};
+use super::breaker::Sign;
 use super::core::Core;
 use super::slot::{Letter, Slot, What};
 use crate::endpoint;
@@ -65,16 +66,22 @@ impl Core {
         let poll = request.poll;
         let places = self.tools.endpoints.places(&request.endpoint).unwrap_or(self.tools.options.lane);
         if slot.flights.insert(step) {
-            self.lanes.push(lane.clone(), places, Job { reaction, step, poll, lane });
+            self.lanes.push(
+                lane.clone(),
+                places,
+                Job { reaction, step, poll, lane },
+                self.tools.record.now(),
+            );
         }
     }
 
     /// Sends what has its turn.
     pub(super) fn dispatch(&mut self) {
-        while let Some((lane, job)) = self.lanes.next() {
+        let now = self.tools.record.now();
+        while let Some((lane, job)) = self.lanes.next(now) {
             let request = self.open.get_mut(&job.reaction).and_then(|slot| slot.request(job.step));
             let Some(request) = request else {
-                self.lanes.ended(&lane);
+                self.lanes.ended(&lane, Sign::None, now);
                 self.not_sent(&job);
                 continue;
             };
@@ -103,7 +110,7 @@ impl Core {
     pub(super) fn report(&mut self, report: Report<Job>) {
         match report {
             Report::Answered { who: job, answer } => {
-                self.lanes.ended(&job.lane);
+                self.lanes.ended(&job.lane, Sign::of(&answer), self.tools.record.now());
                 self.answered(&job, answer);
             }
             Report::Late { who: job, answer } => {
@@ -305,6 +312,7 @@ impl Slot {
         Some(endpoint::Request {
             tenant: self.owner.tenant.clone(),
             reaction: self.id,
+            event: self.witness.last().copied(),
             endpoint,
             verb,
             params,

@@ -2,5 +2,7 @@
 
 mod commands;
 mod crash;
+mod endpoints;
 mod speed;
+pub(crate) mod stand_in;
 mod world;

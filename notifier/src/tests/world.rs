@@ -140,9 +140,17 @@ impl World {
     }
 
     pub(super) fn notifier_on(&self, record: Arc<dyn Record>, options: Options) -> Running {
+        self.notifier_with(record, Endpoints::built_in().with(self.twilio.clone()), options)
+    }
+
+    pub(super) fn notifier_with(
+        &self,
+        record: Arc<dyn Record>,
+        endpoints: Endpoints,
+        options: Options,
+    ) -> Running {
         let vault = Arc::new(Vault::new(record.clone(), [7; 32]));
         let door = Arc::new(Door::new(record.clone(), vault.clone()));
-        let endpoints = Endpoints::built_in().with(self.twilio.clone());
         let notifier = Notifier::new(record, vault, door, self.checkpoints.clone(), endpoints, options);
         let (stop, mut stopped) = watch::channel(false);
         let handle = notifier.handle();
@@ -391,12 +399,12 @@ pub(super) fn object(json: &str) -> Object {
     parse(json.as_bytes(), JsonLimits::EVENT).unwrap().as_object().cloned().unwrap()
 }
 
-fn event(name: &'static str, content: &impl serde::Serialize, configures: bool) -> NewEvent {
+pub(super) fn event(name: &'static str, content: &impl serde::Serialize, configures: bool) -> NewEvent {
     let payload = serde_json::to_vec(content).unwrap();
     NewEvent { event_type: name, event_version: 1, payload, event_id: None, configures }
 }
 
-fn item(stream: StreamId, expect: Expect, events: Vec<NewEvent>) -> Item {
+pub(super) fn item(stream: StreamId, expect: Expect, events: Vec<NewEvent>) -> Item {
     let write = Write { stream, expect, customer: None, partition: None, events };
     Item { writes: vec![write], ..Item::default() }
 }
