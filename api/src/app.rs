@@ -18,8 +18,8 @@ use eventlog::crypto::{self, Vault};
 use eventlog::customer_stream::Door;
 use eventlog::record::sqlite::{self, SqliteRecord};
 use eventlog::record::{Metadata, Record, StreamId, StreamKind};
-use notifier::endpoint::Endpoints;
-use notifier::endpoint::echo::Echo;
+use notifier::endpoint::http::{Http, Setup};
+use notifier::endpoint::{Bases, Endpoints, Integrations, Outside};
 use notifier::runtime::Notifier;
 use projections::Views;
 use sha2::{Digest, Sha256};
@@ -55,6 +55,10 @@ pub struct Config {
     pub languages: dsl::Limits,
     /// Id and secret of the admin client that is made if there is none.
     pub admin: Option<(String, String)>,
+    /// Whether tenants' URLs may lead to private addresses.
+    pub allow_private_addresses: bool,
+    /// Where the third parties are.
+    pub bases: Bases,
 }
 
 impl Config {
@@ -71,6 +75,8 @@ impl Config {
             trusted_proxies: Vec::new(),
             languages: dsl::Limits::default(),
             admin: None,
+            allow_private_addresses: false,
+            bases: Bases::default(),
         }
     }
 }
@@ -165,7 +171,7 @@ impl App {
             vault.clone(),
             door.clone(),
             Arc::new(Checkpoints::open(&config.data_dir)?),
-            Endpoints::default().with(Arc::new(Echo)),
+            Endpoints::all(outside(&config, &record, &vault)),
             notifier::runtime::Options {
                 limits: dsl::Limits::STORED,
                 ..notifier::runtime::Options::default()
@@ -260,6 +266,16 @@ impl App {
         if tokio::time::timeout(LET_GO, ended).await.is_err() {
             tracing::warn!("what is still under way is left in the log");
         }
+    }
+}
+
+/// The way out to third parties.
+fn outside(config: &Config, record: &Arc<dyn Record>, vault: &Arc<Vault>) -> Outside {
+    let setup = Setup { allow_private_addresses: config.allow_private_addresses, ..Setup::default() };
+    Outside {
+        http: Http::new(setup),
+        integrations: Integrations::new(record.clone(), vault.clone()),
+        bases: Arc::new(config.bases.clone()),
     }
 }
 

@@ -6,7 +6,7 @@
 use cqrs_es::DomainEvent;
 use domain::ids::{Position, ReactionId, TenantId};
 use domain::time::Stamp;
-use domain::{client, pattern, reaction, template, tenant};
+use domain::{client, integration, pattern, reaction, template, tenant};
 use eventlog::crypto::{Opened, Vault};
 use eventlog::record::{Recorded, StreamKind};
 use serde::de::DeserializeOwned;
@@ -35,6 +35,7 @@ pub(crate) enum Body {
     Token(client::TokenIssued),
     Pattern(pattern::Event),
     Template(template::Event),
+    Integration(integration::Event),
     Reaction(ReactionId, Box<reaction::Event>),
     /// A customer's who was erased: passed over, and counted.
     Erased,
@@ -67,9 +68,9 @@ fn of_aggregate(row: Recorded) -> Result<Entry, Error> {
         StreamKind::Token => return Err(unknown(&row)),
         StreamKind::Pattern => Body::Pattern(aggregate(&row)?),
         StreamKind::Template => Body::Template(aggregate(&row)?),
+        StreamKind::Integration => Body::Integration(aggregate(&row)?),
         StreamKind::Reaction
         | StreamKind::Listener
-        | StreamKind::Integration
         | StreamKind::Augment
         | StreamKind::Customer
         | StreamKind::Mark => Body::Other,

@@ -20,6 +20,7 @@ mod views;
 
 mod audit;
 mod clients;
+mod integrations;
 mod patterns;
 mod reactions;
 mod sends;
@@ -30,6 +31,7 @@ mod timeline;
 pub use audit::{AuditEntry, ChangeKind};
 pub use clients::{ClientView, TokenView};
 pub use error::Error;
+pub use integrations::IntegrationView;
 pub use model::names;
 pub use patterns::PatternView;
 pub use reactions::{ReactionFilter, ReactionState, ReactionView};

@@ -8,7 +8,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use crate::entry::Entry;
-use crate::{Error, Page, audit, clients, patterns, reactions, sends, templates, tenants};
+use crate::{Error, Page, audit, clients, integrations, patterns, reactions, sends, templates, tenants};
 
 /// A read model.
 pub(crate) struct Model {
@@ -26,11 +26,12 @@ pub(crate) struct Model {
 }
 
 /// All read models.
-pub(crate) const MODELS: [&Model; 7] = [
+pub(crate) const MODELS: [&Model; 8] = [
     &tenants::MODEL,
     &clients::MODEL,
     &patterns::MODEL,
     &templates::MODEL,
+    &integrations::MODEL,
     &audit::MODEL,
     &reactions::MODEL,
     &sends::MODEL,

@@ -11,6 +11,7 @@ mod rebuild;
 mod replay;
 mod serve;
 mod store;
+mod third_parties;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -28,7 +29,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Run the server.
-    Serve(serve::Options),
+    Serve(Box<serve::Options>),
     /// Show the main job: a server in a temporary folder, patterns, journeys, reactions.
     Demo(demo::Options),
     /// What would these patterns have matched? No server, no store.
@@ -64,7 +65,7 @@ pub(crate) type Outcome = Result<ExitCode, Failure>;
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Serve(options) => serve::run(options),
+        Command::Serve(options) => serve::run(*options),
         Command::Demo(options) => demo::run(options),
         Command::Backtest(options) => backtest::run(&options),
         Command::Check(options) => check::run(&options),

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use domain::dsl;
 
+use super::third_parties::ThirdParties;
 use super::{Failure, Outcome, say};
 use crate::app::{App, Config};
 use crate::http::peer::Cidr;
@@ -49,6 +50,11 @@ pub(super) struct Options {
     /// Its secret. Left out: a random one is made and printed once, on stderr.
     #[arg(long, env = "CXENGAGE_ADMIN_CLIENT_SECRET", hide_env_values = true, requires = "admin_client_id")]
     admin_client_secret: Option<String>,
+    /// Let tenants' webhooks reach private addresses: for development.
+    #[arg(long, env = "CXENGAGE_ALLOW_PRIVATE_ADDRESSES")]
+    allow_private_addresses: bool,
+    #[command(flatten)]
+    third_parties: ThirdParties,
     /// What is logged, to stderr: error, warn, info, debug, trace, or by module (`engine=debug,info`).
     #[arg(long, env = "CXENGAGE_LOG", default_value = "info")]
     log: String,
@@ -107,6 +113,8 @@ pub(super) fn run(options: Options) -> Outcome {
             trusted_proxies: options.trusted_proxy,
             languages: options.languages.limits(),
             admin: options.admin_client_id.zip(options.admin_client_secret),
+            allow_private_addresses: options.allow_private_addresses,
+            bases: options.third_parties.bases(),
             ..Config::new(options.listen, &options.data_dir)
         };
         let stop = stop_signal()?;

@@ -153,7 +153,13 @@ async fn checked(
         Payload::None | Payload::Json(_) | Payload::Lines(_) => problem,
     })?;
     let tenant = match tenant {
-        Some(Tenant::Unknown) => return Err(Problem::missing("there is no such tenant")),
+        Some(Tenant::Unknown) => {
+            let status = match route.access {
+                Access::OlderTenant(_) => StatusCode::UNPROCESSABLE_ENTITY,
+                Access::Open | Access::Tenant(_) | Access::Admin => StatusCode::NOT_FOUND,
+            };
+            return Err(Problem::new(status, "there is no such tenant"));
+        }
         Some(Tenant::Bound(id) | Tenant::Other(id)) => id,
         None => TenantId::from(""),
     };
@@ -228,7 +234,7 @@ fn authorised(row: &Route, grant: Option<&Grant>, tenant: Option<&Tenant>) -> Re
     let scope = match row.access {
         Access::Open => return Ok(()),
         Access::Admin => domain::client::Scope::Admin,
-        Access::Tenant(scope) => match tenant {
+        Access::Tenant(scope) | Access::OlderTenant(scope) => match tenant {
             // It is said below that there is no such tenant.
             Some(Tenant::Unknown) => return Ok(()),
             Some(Tenant::Other(_)) => {

@@ -3,6 +3,8 @@
 //! A handler takes the fields that it knows, then calls [`Fields::end`]; the defaults it got for fields with
 //! problems never get further than that.
 
+use std::collections::BTreeMap;
+
 use domain::dsl::diagnostic::nearest;
 use domain::json::{Json, Object};
 use domain::pattern::Change;
@@ -37,7 +39,8 @@ impl Fields {
         self.problems.push((field.to_owned(), message.into()));
     }
 
-    fn typed<T>(
+    /// A value that `read` takes: left alone, cleared by null, or set.
+    pub fn typed<T>(
         &mut self,
         name: &'static str,
         expected: &str,
@@ -124,6 +127,20 @@ impl Fields {
     pub fn optional_texts(&mut self, name: &'static str) -> Option<Vec<String>> {
         self.typed(name, "a list of strings", |value| {
             value.as_array()?.iter().map(|element| element.as_text().map(str::to_owned)).collect()
+        })
+        .flatten()
+    }
+
+    /// An object that may be missing; null counts as not given.
+    pub fn optional_object(&mut self, name: &'static str) -> Option<Object> {
+        self.typed(name, "an object", |value| value.as_object().cloned()).flatten()
+    }
+
+    /// An object of texts that may be missing; null counts as not given.
+    pub fn optional_map(&mut self, name: &'static str) -> Option<BTreeMap<String, String>> {
+        self.typed(name, "an object of strings", |value| {
+            let members = value.as_object()?.iter();
+            members.map(|(name, value)| Some((name.to_owned(), value.as_text()?.to_owned()))).collect()
         })
         .flatten()
     }

@@ -28,6 +28,7 @@ mod clients;
 mod customers;
 mod events;
 mod health;
+mod integrations;
 mod key_attribute;
 mod patterns;
 mod reactions;

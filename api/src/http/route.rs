@@ -40,6 +40,8 @@ pub enum Reach {
     Both,
     /// With `/1.0` only: what goes beyond the seeds.
     Versioned,
+    /// As it stands.
+    Exact,
     /// Health and metrics: not part of the API, on whichever listener the operator says.
     Operator,
 }
@@ -51,6 +53,8 @@ pub enum Access {
     Open,
     /// A client of the path's tenant that has the scope.
     Tenant(Scope),
+    /// The same on paths of an older form, which answer 422 where there is no such tenant.
+    OlderTenant(Scope),
     /// An admin.
     Admin,
 }
@@ -64,6 +68,7 @@ impl Route {
         let prefixes: &[&str] = match self.reach {
             Reach::Both | Reach::Operator => &["", VERSION],
             Reach::Versioned => &[VERSION],
+            Reach::Exact => &[""],
         };
         prefixes
             .iter()

@@ -3,15 +3,17 @@
 //! The words of a row: method, path, reach, who may, what comes in, who answers.
 
 use axum::http::Method;
-use domain::client::Scope::{Events, Read, Write};
+use domain::client::Scope::{Events, IntegrationsManage, Read, Write};
+use domain::integration::Kind;
 
 use super::body::Payload;
 use super::events::EVENT_BYTES;
-use super::route::Access::{Admin, Open, Tenant};
-use super::route::Reach::{Both, Operator, Versioned};
+use super::route::Access::{Admin, OlderTenant, Open, Tenant};
+use super::route::Reach::{Both, Exact, Operator, Versioned};
 use super::route::Route;
 use super::{
-    audit, clients, customers, events, health, key_attribute, patterns, reactions, templates, tenants, token,
+    audit, clients, customers, events, health, integrations, key_attribute, patterns, reactions, templates,
+    tenants, token,
 };
 
 const NONE: Payload = Payload::None;
@@ -33,6 +35,20 @@ macro_rules! route {
     };
 }
 
+/// The older form of setting an integration up: a path for each type.
+macro_rules! older {
+    ($path:literal, $kind:ident) => {
+        Route {
+            method: Method::POST,
+            path: $path,
+            reach: Both,
+            access: OlderTenant(IntegrationsManage),
+            payload: JSON,
+            handler: |call| Box::pin(integrations::set_kind(call, Kind::$kind)),
+        }
+    };
+}
+
 /// Everything that can be asked.
 pub static ROUTES: &[Route] = &[
     route!(POST "/token", Both, Open, FORM, token::issue),
@@ -49,6 +65,27 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/tenants/{tid}/templates/{id}", Both, Tenant(Read), NONE, templates::show),
     route!(PUT "/tenants/{tid}/templates/{id}", Both, Tenant(Write), JSON, templates::update),
     route!(DELETE "/tenants/{tid}/templates/{id}", Both, Tenant(Write), NONE, templates::delete),
+    route!(GET "/tenants/{tid}/integrations", Both, Tenant(Read), NONE, integrations::list),
+    route!(POST "/tenants/{tid}/integrations", Both, Tenant(IntegrationsManage), JSON, integrations::set_named),
+    route!(GET "/tenants/{tid}/integrations/{type}", Both, Tenant(Read), NONE, integrations::show),
+    route!(POST "/tenants/{tid}/integrations/{type}", Both, Tenant(IntegrationsManage), JSON, integrations::set),
+    route!(DELETE "/tenants/{tid}/integrations/{type}", Both, Tenant(IntegrationsManage), NONE, integrations::delete),
+    older!("/tenants/{tid}/salesforce", Salesforce),
+    older!("/tenants/{tid}/twilio", Twilio),
+    older!("/tenants/{tid}/sendgrid", Sendgrid),
+    older!("/tenants/{tid}/urban-airship", UrbanAirship),
+    older!("/tenants/{tid}/datasift", Datasift),
+    older!("/tenants/{tid}/pusher", Pusher),
+    older!("/tenants/{tid}/zendesk", Zendesk),
+    older!("/tenants/{tid}/webhook", Webhook),
+    older!("/tenants/{tid}/rest-api", Webhook),
+    older!("/tenants/{tid}/generic", Generic),
+    older!("/tenants/{tid}/echo", Echo),
+    route!(GET "/v1/tenants/{tid}/integrations", Exact, Tenant(Read), NONE, integrations::v1::list),
+    route!(POST "/v1/tenants/{tid}/integrations", Exact, Tenant(IntegrationsManage), JSON, integrations::v1::create),
+    route!(GET "/v1/tenants/{tid}/integrations/{id}", Exact, Tenant(Read), NONE, integrations::v1::show),
+    route!(PUT "/v1/tenants/{tid}/integrations/{id}", Exact, Tenant(IntegrationsManage), JSON, integrations::v1::update),
+    route!(DELETE "/v1/tenants/{tid}/integrations/{id}", Exact, Tenant(IntegrationsManage), NONE, integrations::v1::delete),
     route!(POST "/tenants/{tid}/event", Both, Tenant(Events), EVENT, events::create),
     route!(GET "/tenants/{tid}/event/history", Both, Tenant(Read), NONE, events::history::list),
     route!(POST "/tenants/{tid}/events", Versioned, Tenant(Events), BATCH, events::batch::create),

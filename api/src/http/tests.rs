@@ -28,7 +28,7 @@ use crate::oauth::secret::hash_now;
 
 struct Edge {
     router: Router,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 struct Answered {
@@ -79,7 +79,7 @@ impl Edge {
         let mut settings = Settings::new([9; 32]);
         change(&mut settings);
         let state = Arc::new(State::new(system, settings).unwrap());
-        Self { router: router(&state, Face::All), _folder: folder }
+        Self { router: router(&state, Face::All), folder }
     }
 
     async fn send(&self, request: Request<Body>) -> Answered {
@@ -397,4 +397,151 @@ async fn a_deleted_client_s_tokens_die_at_once() {
     let busy = edge.token("root", "hush").await;
     assert_eq!(busy.status, 429);
     assert!(!busy.header("retry-after").is_empty());
+}
+
+#[tokio::test]
+async fn an_integration_is_set_up_read_and_deleted_as_the_seeds_have_it() {
+    let edge = Edge::new(|_| {}).await;
+    let token = &edge.tenant("a", r#"["read","write","events","integrations:manage","secrets"]"#).await;
+    let none = edge.ask("GET /tenants/a/integrations", token, "").await;
+    assert_eq!(none.body.to_string(), r#"[{"id":"echo"}]"#);
+    let salesforce = r#"{"id":"salesforce","type":"salesforce","consumer-key":"consumerkey",
+        "consumer-secret":"consumersecret","username":"email@userevents.com","secret-token":"secret-token",
+        "password":"password"}"#;
+    let twilio = r#"{"id":"twilio","type":"twilio","account":"SID","password":"Token"}"#;
+    let sendgrid = r#"{"id":"sendgrid","account":"username","password":"password"}"#;
+    let airship = r#"{"id":"urban-airship","username":"app key","password":"app master key"}"#;
+    let datasift = r#"{"id":"datasift","api-key":"api-key","username":"username"}"#;
+    let pusher = r#"{"id":"pusher","key":"key","secret":"secret"}"#;
+    for (line, body) in [
+        ("POST /1.0/tenants/a/integrations/salesforce", salesforce),
+        ("POST /tenants/a/integrations/twilio/", twilio),
+        ("POST /1.0/tenants/a/sendgrid", sendgrid),
+        ("POST /tenants/a/urban-airship", airship),
+        ("POST /1.0/tenants/a/integrations", datasift),
+        ("POST /1.0/tenants/a/integrations/pusher", pusher),
+    ] {
+        let mut want = parse(body.as_bytes(), Limits::BODY).unwrap();
+        if let Json::Object(want) = &mut want
+            && !line.ends_with("salesforce")
+        {
+            want.remove("type");
+        }
+        let made = edge.ask(line, token, body).await;
+        assert_eq!((made.status, &made.body), (200, &want), "{line}");
+        let id = text(&want, "id");
+        let shown = edge.ask(&format!("GET /tenants/a/integrations/{id}"), token, "").await;
+        assert_eq!((shown.body, shown.headers["etag"].to_str().unwrap()), (want, "\"1\""));
+    }
+    let all = edge.ask("GET /1.0/tenants/a/integrations", token, "").await.body;
+    let ids: Vec<&str> = all.as_array().unwrap().iter().map(|one| text(one, "id")).collect();
+    assert_eq!(ids, ["salesforce", "twilio", "sendgrid", "urban-airship", "datasift", "pusher", "echo"]);
+    for (line, body, status) in [
+        ("POST /tenants/a/integrations/twilio", r#"{"account":"SID"}"#, 400),
+        ("POST /tenants/a/integrations/twilio", r#"{"account":"SID","password":""}"#, 400),
+        ("POST /tenants/a/integrations/twilio", r#"{"id":"pusher","account":"S","password":"T"}"#, 400),
+        ("POST /tenants/a/integrations/twilio", r#"{"acount":"S","password":"T"}"#, 400),
+        ("POST /tenants/a/integrations/webhook", r#"{"url":"http://u@example.com"}"#, 400),
+        ("POST /tenants/a/integrations/webhook", r#"{"url":"https://example.com","headers":{"A":1}}"#, 400),
+        ("POST /tenants/a/integrations/webhook", r#"{"secret":"s","on-ambiguous":"maybe"}"#, 400),
+        ("POST /tenants/a/integrations", r#"{"id":"fax"}"#, 400),
+        ("POST /tenants/a/integrations/fax", "{}", 404),
+        ("GET /tenants/a/integrations/zendesk", "", 404),
+        ("DELETE /tenants/a/integrations/zendesk", "", 404),
+        ("DELETE /tenants/a/integrations/echo", "", 409),
+        ("DELETE /tenants/a/integrations/twilio", "", 204),
+        ("GET /tenants/a/integrations/twilio", "", 404),
+        ("GET /tenants/a/twilio", "", 405),
+        ("POST /tenants/a/integrations/generic", "{}", 200),
+    ] {
+        let answered = edge.ask(line, token, body).await;
+        assert_eq!(answered.status, status, "{line} {body}: {}", answered.body);
+    }
+    let details = edge.ask("POST /tenants/a/integrations/twilio", token, "{}").await.body;
+    assert_eq!(text(&details, "error"), "missing: account, password");
+    let admin = edge.admin().await;
+    assert_eq!(edge.ask("POST /1.0/tenants/none/twilio", &admin, twilio).await.status, 422);
+    assert_eq!(edge.ask("POST /1.0/tenants/none/integrations/twilio", &admin, twilio).await.status, 404);
+}
+
+#[tokio::test]
+async fn secrets_are_masked_without_their_scope_and_stay_when_they_are_written_back_so() {
+    let edge = Edge::new(|_| {}).await;
+    let blind = &edge.tenant("a", r#"["read","integrations:manage"]"#).await;
+    let admin = edge.admin().await;
+    let seeing = edge.ask("POST /1.0/tenants/a/clients", &admin, r#"{"name":"s"}"#).await;
+    let seeing = edge.token(seeing.text("client_id"), seeing.text("client_secret")).await;
+    let seeing = seeing.text("access_token");
+    let body = r#"{"url":"https://example.com/x","secret":"canary-one",
+        "headers":{"Authorization":"canary-two"},"on-ambiguous":"hold"}"#;
+    let masked = r#"{"id":"webhook","url":"https://example.com/x","secret":"********",
+        "headers":{"Authorization":"********"},"on-ambiguous":"hold"}"#;
+    let masked = &parse(masked.as_bytes(), Limits::BODY).unwrap();
+    let made = edge.ask("POST /1.0/tenants/a/integrations/rest-api", blind, body).await;
+    assert_eq!((made.status, &made.body), (200, masked));
+    let back = masked.to_string().replace("/x", "/y");
+    assert_eq!(edge.ask("POST /1.0/tenants/a/integrations/webhook", blind, &back).await.status, 200);
+    let clear = edge.ask("GET /1.0/tenants/a/integrations/webhook", seeing, "").await.body;
+    assert_eq!((text(&clear, "url"), text(&clear, "secret")), ("https://example.com/y", "canary-one"));
+    assert_eq!(text(clear.get("headers").unwrap(), "Authorization"), "canary-two");
+    let audit = edge.ask("GET /1.0/tenants/a/audit", blind, "").await.body.to_string();
+    assert!(audit.contains("example.com/y") && audit.contains("********"), "{audit}");
+    // What nobody may see is nowhere: not in a list, not in the audit trail, not in a file.
+    let all = edge.ask("GET /v1/tenants/a/integrations", blind, "").await.body.to_string();
+    assert!(!format!("{audit}{all}{}", made.body).contains("canary"));
+    for file in std::fs::read_dir(edge.folder.path()).unwrap() {
+        let path = file.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        assert!(!bytes.windows(6).any(|window| window == b"canary"), "{path:?}");
+    }
+    let nothing = r#"{"account":"S","password":"********"}"#;
+    let lost = edge.ask("POST /1.0/tenants/a/integrations/twilio", blind, nothing).await;
+    assert_eq!((lost.status, lost.text("error")), (400, "nothing is stored that could be kept: password"));
+}
+
+#[tokio::test]
+async fn the_same_integrations_are_there_under_v1() {
+    let edge = Edge::new(|_| {}).await;
+    let token = &edge.tenant("a", r#"["read","integrations:manage","secrets"]"#).await;
+    let reader = &edge.tenant("b", r#"["read"]"#).await;
+    let body = r#"{"attribute":{"type":"Salesforce","name":"Ours","active":"true","properties":{
+        "consumer-key":"k","consumer-secret":"s","username":"u","secret-token":"t","password":"p"}}}"#;
+    let made = edge.ask("POST /v1/tenants/a/integrations/", token, body).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let result = made.body.get("result").unwrap();
+    let (id, tenant) = (text(result, "id"), text(result, "tenantId"));
+    assert!([id, tenant, text(result, "createdBy")].iter().all(|text| text.len() == 36), "{}", made.body);
+    assert_eq!((text(result, "type"), text(result, "name")), ("salesforce", "Ours"));
+    assert_eq!(text(result.get("properties").unwrap(), "password"), "p");
+    assert_eq!(edge.ask("POST /v1/tenants/a/integrations", token, body).await.status, 409);
+    let path = format!("/v1/tenants/{tenant}/integrations/{id}");
+    let put = edge.ask(&format!("PUT {path}"), token, r#"{"active":false}"#).await;
+    let put = put.body.get("result").unwrap().clone();
+    assert_eq!((put.get("active"), text(&put, "name")), (Some(&Json::Bool(false)), "Ours"));
+    assert_eq!(text(put.get("properties").unwrap(), "password"), "p");
+    let other = r#"{"name":"Mine","properties":{"consumer-key":"k2","consumer-secret":"********",
+        "username":"u","secret-token":"t","password":"q"}}"#;
+    let put = edge.ask(&format!("PUT {path}/"), token, other).await.body.get("result").unwrap().clone();
+    let properties = put.get("properties").unwrap();
+    assert_eq!((text(properties, "consumer-secret"), text(properties, "password")), ("s", "q"));
+    assert_eq!(put.get("active"), Some(&Json::Bool(false)));
+    let old = edge.ask("GET /1.0/tenants/a/integrations/salesforce", token, "").await;
+    assert_eq!(old.text("consumer-key"), "k2");
+    let listed = edge.ask("GET /v1/tenants/a/integrations", token, "").await.body;
+    assert_eq!(listed.get("result").unwrap().as_array().unwrap(), [put]);
+    for (line, token, body, status) in [
+        ("POST /v1/tenants/b/integrations".to_owned(), reader, body, 403),
+        ("GET /v1/tenants/b/integrations".to_owned(), reader, "", 200),
+        (format!("GET {path}"), reader, "", 403),
+        (format!("GET /v1/tenants/b/integrations/{id}"), reader, "", 404),
+        ("POST /v1/tenants/a/integrations".to_owned(), token, r#"{"type":"Fax"}"#, 400),
+        (format!("PUT {path}"), token, r#"{"type":"Zendesk"}"#, 400),
+        ("GET /1.0/v1/tenants/a/integrations".to_owned(), token, "", 404),
+        (format!("DELETE {path}"), token, "", 204),
+        (format!("GET {path}"), token, "", 404),
+        ("GET /1.0/tenants/a/integrations/salesforce".to_owned(), token, "", 404),
+    ] {
+        let answered = edge.ask(&line, token, body).await;
+        assert_eq!(answered.status, status, "{line}: {}", answered.body);
+    }
 }

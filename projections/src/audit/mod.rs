@@ -5,7 +5,7 @@
 mod query;
 mod view;
 
-use domain::{client, pattern, template, tenant};
+use domain::{client, integration, pattern, template, tenant};
 use serde_json::{Value, json};
 
 pub use view::{AuditEntry, ChangeKind};
@@ -56,6 +56,20 @@ impl Batch for Audit {
                 };
                 change("template", kind, after, entry, target)
             }
+            Body::Integration(event) => {
+                // Its life has no first event of its own: what was not there before is made now.
+                let before = last(entry.tenant.as_str(), "integration", entry, target)?;
+                let (kind, after) = match event {
+                    integration::Event::Set(definition) if before.is_none() => {
+                        (ChangeKind::Created, Some(of_integration(definition)))
+                    }
+                    integration::Event::Set(definition) => {
+                        (ChangeKind::Updated, Some(of_integration(definition)))
+                    }
+                    integration::Event::Deleted => (ChangeKind::Deleted, None),
+                };
+                write(entry.tenant.as_str(), "integration", kind, before, after, entry, target)
+            }
             Body::Client(event) => of_client(event, entry, target),
             Body::Token(_) | Body::Reaction(..) | Body::Erased | Body::Other => Ok(()),
         }
@@ -82,6 +96,17 @@ fn of_pattern(definition: &pattern::Definition) -> Value {
     let mut shown = json!(definition);
     if let Some(members) = shown.as_object_mut() {
         members.remove("version");
+    }
+    shown
+}
+
+/// What anybody may see of an integration: not even what a secret looks like when it is sealed.
+fn of_integration(definition: &integration::Definition) -> Value {
+    let mut shown = json!(definition);
+    for names in ["secrets", "headers"] {
+        if let Some(sealed) = shown[names].as_object_mut() {
+            sealed.values_mut().for_each(|value| *value = json!(integration::MASK));
+        }
     }
     shown
 }

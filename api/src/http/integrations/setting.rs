@@ -1,0 +1,138 @@
+//! From a body to a setting: the fields of a type, its secrets sealed, and back.
+
+use std::collections::BTreeMap;
+
+use domain::client::Scope;
+use domain::integration::{Definition, Kind, MASK, OnAmbiguous, Sealed, Secret, Setting};
+use domain::json::{Json, Object};
+use notifier::endpoint::http::Url;
+
+use crate::http::call::Call;
+use crate::http::fields::Fields;
+use crate::http::problem::Problem;
+
+/// The longest value of a field, in bytes.
+const LONGEST: usize = 4_096;
+
+/// A setting in clear, as a body has it.
+pub(super) struct Asked {
+    fields: BTreeMap<String, String>,
+    secrets: BTreeMap<String, String>,
+    headers: BTreeMap<String, String>,
+    on_ambiguous: OnAmbiguous,
+}
+
+impl Asked {
+    /// Takes the fields of a type; what is wrong with them is noted there.
+    pub(super) fn read(fields: &mut Fields, kind: Kind) -> Self {
+        let (mut open, mut secrets) = (BTreeMap::new(), BTreeMap::new());
+        for field in kind.fields() {
+            let Some(value) = fields.optional_text(field.name) else { continue };
+            fields.check(field.name, !value.is_empty(), "must not be empty");
+            fields.check(field.name, value.len() <= LONGEST, "is too long");
+            if field.name == "url"
+                && let Err(error) = Url::parse(&value)
+            {
+                fields.check(field.name, false, &error.to_string());
+            }
+            let values = if field.secret { &mut secrets } else { &mut open };
+            values.insert(field.name.to_owned(), value);
+        }
+        let headers = if kind.has_headers() { fields.optional_map("headers") } else { None };
+        let on_ambiguous = match fields.optional_text("on-ambiguous").as_deref() {
+            None | Some("retry") => OnAmbiguous::Retry,
+            Some("hold") => OnAmbiguous::Hold,
+            Some(_) => {
+                fields.check("on-ambiguous", false, "has to be \"retry\" or \"hold\"");
+                OnAmbiguous::Retry
+            }
+        };
+        Self { fields: open, secrets, headers: headers.unwrap_or_default(), on_ambiguous }
+    }
+
+    /// The setting that is asked for, its secrets sealed.
+    ///
+    /// # Errors
+    /// The record's.
+    pub(super) async fn seal(
+        self,
+        call: &Call,
+        kind: Kind,
+        name: Option<String>,
+        active: bool,
+    ) -> Result<Setting, Problem> {
+        let secrets = seal_all(call, self.secrets, |name| kind.place(name)).await?;
+        let headers = seal_all(call, self.headers, |name| kind.header_place(name)).await?;
+        Ok(Setting { name, active, fields: self.fields, secrets, headers, on_ambiguous: self.on_ambiguous })
+    }
+}
+
+async fn seal_all(
+    call: &Call,
+    clear: BTreeMap<String, String>,
+    place: impl Fn(&str) -> String,
+) -> Result<BTreeMap<String, Secret>, Problem> {
+    let mut sealed = BTreeMap::new();
+    for (name, value) in clear {
+        let secret = if value == MASK {
+            Secret::Kept
+        } else {
+            Secret::New(call.state.vault.seal_credential(&call.tenant, &place(&name), &value).await?)
+        };
+        sealed.insert(name, secret);
+    }
+    Ok(sealed)
+}
+
+/// The setting that a definition came from, all secrets kept.
+pub(super) fn unchanged(definition: &Definition) -> Setting {
+    let kept = |sealed: &BTreeMap<String, Sealed>| {
+        sealed.keys().map(|name| (name.clone(), Secret::Kept)).collect::<BTreeMap<_, _>>()
+    };
+    Setting {
+        name: definition.name.clone(),
+        active: definition.active,
+        fields: definition.fields.clone(),
+        secrets: kept(&definition.secrets),
+        headers: kept(&definition.headers),
+        on_ambiguous: definition.on_ambiguous,
+    }
+}
+
+/// Sets the fields of a definition: secrets in clear for those who may see them, else masked.
+///
+/// # Errors
+/// The record's.
+pub(super) async fn show(
+    call: &Call,
+    kind: Kind,
+    definition: &Definition,
+    shown: &mut Object,
+) -> Result<(), Problem> {
+    for field in kind.fields() {
+        if let Some(value) = definition.fields.get(field.name) {
+            shown.set(field.name, value.as_str());
+        } else if let Some(sealed) = definition.secrets.get(field.name) {
+            shown.set(field.name, reveal(call, &kind.place(field.name), sealed).await?);
+        }
+    }
+    if !definition.headers.is_empty() {
+        let mut headers = Object::new();
+        for (name, sealed) in &definition.headers {
+            headers.set(name.as_str(), reveal(call, &kind.header_place(name), sealed).await?);
+        }
+        shown.set("headers", headers);
+    }
+    if definition.on_ambiguous == OnAmbiguous::Hold {
+        shown.set("on-ambiguous", "hold");
+    }
+    Ok(())
+}
+
+async fn reveal(call: &Call, place: &str, sealed: &Sealed) -> Result<Json, Problem> {
+    if !call.grant.as_ref().is_some_and(|grant| grant.scopes.contains(&Scope::Secrets)) {
+        return Ok(MASK.into());
+    }
+    let clear = call.state.vault.open_credential(&call.tenant, place, sealed).await?;
+    Ok(clear.as_str().into())
+}
