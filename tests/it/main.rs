@@ -11,3 +11,4 @@ mod replay;
 mod sealed;
 mod seeds;
 mod structure;
+mod third_parties;

@@ -6,3 +6,4 @@
 pub mod harness;
 pub mod property;
 pub mod reference;
+pub mod stand_in;
