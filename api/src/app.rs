@@ -20,7 +20,7 @@ use eventlog::record::sqlite::{self, SqliteRecord};
 use eventlog::record::{Metadata, Record, StreamId, StreamKind};
 use notifier::endpoint::http::{Http, Setup};
 use notifier::endpoint::{Bases, Endpoints, Integrations, Outside};
-use notifier::runtime::Notifier;
+use notifier::runtime::{Notifier, Rate};
 use projections::Views;
 use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
@@ -59,6 +59,8 @@ pub struct Config {
     pub allow_private_addresses: bool,
     /// Where the third parties are.
     pub bases: Bases,
+    /// To which rates each tenant's sends to an endpoint keep.
+    pub rates: Vec<(String, Rate)>,
 }
 
 impl Config {
@@ -77,6 +79,7 @@ impl Config {
             admin: None,
             allow_private_addresses: false,
             bases: Bases::default(),
+            rates: Vec::new(),
         }
     }
 }
@@ -171,7 +174,7 @@ impl App {
             vault.clone(),
             door.clone(),
             Arc::new(Checkpoints::open(&config.data_dir)?),
-            Endpoints::all(outside(&config, &record, &vault)),
+            endpoints(&config, &record, &vault),
             notifier::runtime::Options {
                 limits: dsl::Limits::STORED,
                 ..notifier::runtime::Options::default()
@@ -270,13 +273,14 @@ impl App {
 }
 
 /// The way out to third parties.
-fn outside(config: &Config, record: &Arc<dyn Record>, vault: &Arc<Vault>) -> Outside {
+fn endpoints(config: &Config, record: &Arc<dyn Record>, vault: &Arc<Vault>) -> Endpoints {
     let setup = Setup { allow_private_addresses: config.allow_private_addresses, ..Setup::default() };
-    Outside {
+    let all = Endpoints::all(Outside {
         http: Http::new(setup),
         integrations: Integrations::new(record.clone(), vault.clone()),
         bases: Arc::new(config.bases.clone()),
-    }
+    });
+    config.rates.iter().fold(all, |endpoints, (name, rate)| endpoints.limited(name, *rate))
 }
 
 /// Makes an admin client where there is none; its id and secret if the secret was drawn here.

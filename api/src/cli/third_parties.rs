@@ -1,7 +1,11 @@
 //! Where third parties are, as the operator says: tests point them at stand-ins.
 
+use std::time::Duration;
+
+use domain::dsl::then::catalogue;
 use notifier::endpoint::Bases;
 use notifier::endpoint::http::Url;
+use notifier::runtime::Rate;
 
 /// Where third parties are, if not where everybody finds them.
 #[derive(clap::Args)]
@@ -25,9 +29,39 @@ pub(super) struct ThirdParties {
     /// Zendesk's API. Default: that of the subdomain that the integration names
     #[arg(long, env = "CXENGAGE_ZENDESK_URL", value_parser = Url::parse)]
     zendesk_url: Option<Url>,
+    /// How many sends an endpoint gets from each tenant: twilio=10/second. May be given several times, also for one
+    /// endpoint; units are second, minute, hour and day.
+    #[arg(long, env = "CXENGAGE_ENDPOINT_RATE", value_delimiter = ',', value_parser = rate)]
+    endpoint_rate: Vec<(String, Rate)>,
+}
+
+/// Reads `twilio=10/second`.
+fn rate(text: &str) -> Result<(String, Rate), String> {
+    let (endpoint, rate) = text.split_once('=').ok_or("has to be of the form twilio=10/second")?;
+    let (sends, unit) = rate.split_once('/').ok_or("has to be of the form twilio=10/second")?;
+    if !catalogue::endpoints().any(|known| known == endpoint) {
+        let known: Vec<&str> = catalogue::endpoints().collect();
+        return Err(format!("there is no endpoint {endpoint:?}; there are {}", known.join(", ")));
+    }
+    let seconds = match unit {
+        "second" => 1,
+        "minute" => 60,
+        "hour" => 60 * 60,
+        "day" => 24 * 60 * 60,
+        _ => return Err("the unit has to be second, minute, hour or day".to_owned()),
+    };
+    let sends = sends.parse().ok().filter(|sends| (1..=100_000).contains(sends));
+    let sends = sends.ok_or("the number has to be from 1 to 100000")?;
+    Ok((endpoint.to_owned(), Rate { sends, per: Duration::from_secs(seconds) }))
 }
 
 impl ThirdParties {
+    /// The rates that endpoints are held to.
+    pub(super) fn rates(&self) -> Vec<(String, Rate)> {
+        self.endpoint_rate.clone()
+    }
+
+    /// Where they are.
     pub(super) fn bases(self) -> Bases {
         let known = Bases::default();
         Bases {
@@ -37,6 +71,22 @@ impl ThirdParties {
             airship: self.airship_url.unwrap_or(known.airship),
             pusher: self.pusher_url,
             zendesk: self.zendesk_url,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_names_an_endpoint_a_number_and_a_unit() {
+        let day = Rate { sends: 500, per: Duration::from_secs(86_400) };
+        assert_eq!(rate("urban-airship=500/day"), Ok(("urban-airship".to_owned(), day)));
+        for bad in
+            ["twilio", "twilio=5", "fax=5/day", "twilio=0/day", "twilio=x/day", "twilio=5/week", "=5/day"]
+        {
+            assert!(rate(bad).is_err(), "{bad}");
         }
     }
 }

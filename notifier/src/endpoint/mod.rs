@@ -26,6 +26,7 @@ use domain::reaction::{Answer, Failure};
 pub use self::integration::Integrations;
 pub use self::provider::{Bases, Outside};
 pub use self::sent::Sent;
+use crate::runtime::Rate;
 
 /// What is asked of an endpoint.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +76,10 @@ pub trait Endpoint: Send + Sync + 'static {
 
 /// The endpoints that this server has, by name.
 #[derive(Clone, Default)]
-pub struct Endpoints(HashMap<String, Arc<dyn Endpoint>>);
+pub struct Endpoints {
+    all: HashMap<String, Arc<dyn Endpoint>>,
+    rates: HashMap<String, Vec<Rate>>,
+}
 
 impl Endpoints {
     /// Those that need no integration.
@@ -86,18 +90,30 @@ impl Endpoints {
     /// The same with one more, in place of any of that name.
     #[must_use]
     pub fn with(mut self, endpoint: Arc<dyn Endpoint>) -> Self {
-        self.0.insert(endpoint.name().to_owned(), endpoint);
+        self.all.insert(endpoint.name().to_owned(), endpoint);
         self
+    }
+
+    /// The same with one more rate to which each tenant's sends to an endpoint keep.
+    #[must_use]
+    pub fn limited(mut self, endpoint: &str, rate: Rate) -> Self {
+        self.rates.entry(endpoint.to_owned()).or_default().push(rate);
+        self
+    }
+
+    /// The rates to which each tenant's sends to that endpoint keep.
+    pub(crate) fn rates(&self, name: &str) -> &[Rate] {
+        self.rates.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// How many requests of one tenant to that endpoint may be under way, where the endpoint knows.
     pub(crate) fn places(&self, name: &str) -> Option<usize> {
-        self.0.get(name).and_then(|endpoint| endpoint.places())
+        self.all.get(name).and_then(|endpoint| endpoint.places())
     }
 
     /// Does a request; one of an endpoint that is not there fails for good.
     pub async fn send(&self, request: &Request, sent: &Sent) -> Answer {
-        match self.0.get(&request.endpoint) {
+        match self.all.get(&request.endpoint) {
             Some(endpoint) => endpoint.send(request, sent).await,
             None => refused(format!("integration {} is not set up for this tenant", request.endpoint)),
         }

@@ -10,6 +10,7 @@ use std::hash::Hash;
 use domain::time::Stamp;
 
 use super::breaker::{Breaker, Rule, Sign};
+use super::rate::{Rate, Window};
 
 /// Bounded queues, served round-robin.
 pub(crate) struct Lanes<K, T> {
@@ -31,6 +32,29 @@ struct Lane<T> {
     running: usize,
     is_ready: bool,
     breaker: Breaker,
+    rates: Vec<Window>,
+}
+
+impl<T> Lane<T> {
+    /// Whether the next job may run now, as far as the lane has a free place.
+    fn lets_pass(&self, now: Stamp) -> bool {
+        self.breaker.lets_pass(now) && self.rates.iter().all(|rate| rate.full_until() <= Some(now))
+    }
+
+    /// When that may change by itself.
+    fn opens_at(&self) -> Option<Stamp> {
+        let full = self.rates.iter().filter_map(Window::full_until).max();
+        self.breaker.closed_from().map(|at| full.map_or(at, |full| full.max(at))).or(full)
+    }
+
+    fn passed(&mut self, now: Stamp) {
+        self.breaker.passed();
+        self.rates.iter_mut().for_each(|rate| rate.passed(now));
+    }
+
+    fn is_fresh(&self, now: Stamp) -> bool {
+        self.breaker.is_fresh(now) && self.rates.iter().all(|rate| rate.is_fresh(now))
+    }
 }
 
 impl<K: Clone + Eq + Hash, T> Lanes<K, T> {
@@ -47,14 +71,15 @@ impl<K: Clone + Eq + Hash, T> Lanes<K, T> {
         }
     }
 
-    /// Queues `job` in its lane, which has so many places.
-    pub(crate) fn push(&mut self, key: K, places: usize, job: T, now: Stamp) {
+    /// Queues `job` in its lane, which has so many places and keeps to these rates.
+    pub(crate) fn push(&mut self, key: K, places: usize, rates: &[Rate], job: T, now: Stamp) {
         let lane = self.lanes.entry(key.clone()).or_insert_with(|| Lane {
             waiting: VecDeque::new(),
             places: places.max(1),
             running: 0,
             is_ready: false,
             breaker: Breaker::default(),
+            rates: rates.iter().copied().map(Window::new).collect(),
         });
         lane.waiting.push_back(job);
         self.refresh(&key, now);
@@ -74,10 +99,10 @@ impl<K: Clone + Eq + Hash, T> Lanes<K, T> {
             let Some(lane) = self.lanes.get_mut(&key) else { continue };
             lane.is_ready = false;
             // It may have been held up since.
-            if lane.breaker.lets_pass(now)
+            if lane.lets_pass(now)
                 && let Some(job) = lane.waiting.pop_front()
             {
-                lane.breaker.passed();
+                lane.passed(now);
                 lane.running += 1;
                 self.running += 1;
                 self.refresh(&key, now);
@@ -110,17 +135,17 @@ impl<K: Clone + Eq + Hash, T> Lanes<K, T> {
     fn refresh(&mut self, key: &K, now: Stamp) {
         let Some(lane) = self.lanes.get_mut(key) else { return };
         if lane.waiting.is_empty() {
-            if lane.running == 0 && lane.breaker.is_fresh(now) {
+            if lane.running == 0 && lane.is_fresh(now) {
                 self.lanes.remove(key);
             }
             return;
         }
-        if lane.breaker.lets_pass(now) {
+        if lane.lets_pass(now) {
             if !lane.is_ready && lane.running < lane.places {
                 lane.is_ready = true;
                 self.ready.push_back(key.clone());
             }
-        } else if let Some(at) = lane.breaker.closed_from() {
+        } else if let Some(at) = lane.opens_at() {
             self.held_up.insert(key.clone());
             self.next_release = Some(self.next_release.map_or(at, |next| next.min(at)));
         }
@@ -135,8 +160,8 @@ mod tests {
     fn a_full_lane_does_not_hold_up_another() {
         let now = Stamp(0);
         let mut lanes = Lanes::new(100, Rule::default());
-        (0..1_000).for_each(|n| lanes.push("noisy", 2, n, now));
-        lanes.push("quiet", 2, 1_000, now);
+        (0..1_000).for_each(|n| lanes.push("noisy", 2, &[], n, now));
+        lanes.push("quiet", 2, &[], 1_000, now);
         let begun: Vec<_> = std::iter::from_fn(|| lanes.next(now)).collect();
         assert_eq!(begun, [("noisy", 0), ("quiet", 1_000), ("noisy", 1)]);
         lanes.ended(&"noisy", Sign::Alive, now);
@@ -149,8 +174,8 @@ mod tests {
         let now = Stamp(0);
         let mut lanes = Lanes::new(3, Rule::default());
         for tenant in 0..3 {
-            lanes.push(tenant, 2, 'a', now);
-            lanes.push(tenant, 2, 'b', now);
+            lanes.push(tenant, 2, &[], 'a', now);
+            lanes.push(tenant, 2, &[], 'b', now);
         }
         assert_eq!(std::iter::from_fn(|| lanes.next(now)).count(), 3);
         (0..3).for_each(|tenant| lanes.ended(&tenant, Sign::Alive, now));
@@ -165,11 +190,11 @@ mod tests {
         let at = |second: i64| Stamp(1_000 * second);
         let rule = Rule { failures: 2, ..Rule::default() };
         let mut lanes = Lanes::new(100, rule);
-        (0..6).for_each(|n| lanes.push("bad", 2, n, start));
+        (0..6).for_each(|n| lanes.push("bad", 2, &[], n, start));
         let begun: Vec<_> = std::iter::from_fn(|| lanes.next(start)).collect();
         assert_eq!(begun, [("bad", 0), ("bad", 1)]);
         (0..2).for_each(|_| lanes.ended(&"bad", Sign::Failing(None), at(1)));
-        lanes.push("good", 2, 7, at(1));
+        lanes.push("good", 2, &[], 7, at(1));
         assert_eq!((lanes.next(at(1)), lanes.next(at(1))), (Some(("good", 7)), None));
         assert_eq!((lanes.next_release(), lanes.next(at(30))), (Some(at(31)), None));
         // One trial, and all of it when that is a success.
@@ -181,5 +206,23 @@ mod tests {
         );
         lanes.ended(&"bad", Sign::Alive, at(64));
         assert_eq!((lanes.next(at(64)), lanes.next(at(64))), (Some(("bad", 4)), Some(("bad", 5))));
+    }
+
+    #[test]
+    fn a_lane_keeps_to_all_of_its_rates_and_to_its_order() {
+        let per = |sends, seconds| Rate { sends, per: std::time::Duration::from_secs(seconds) };
+        let mut lanes = Lanes::new(100, Rule::default());
+        for n in 0..6 {
+            lanes.push("x", 9, &[per(2, 1), per(3, 60)], n, Stamp(0));
+        }
+        let mut sent = Vec::new();
+        for now in (0..130_000).step_by(500).map(Stamp) {
+            while let Some((key, n)) = lanes.next(now) {
+                sent.push((n, now.0));
+                lanes.ended(&key, Sign::Alive, now);
+            }
+        }
+        assert_eq!(sent, [(0, 0), (1, 0), (2, 1_000), (3, 60_000), (4, 60_000), (5, 61_000)]);
+        assert!(!lanes.lanes.is_empty(), "the last sends are remembered");
     }
 }

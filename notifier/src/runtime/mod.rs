@@ -21,6 +21,7 @@ mod follow;
 mod lanes;
 mod options;
 mod perform;
+mod rate;
 mod resume;
 mod slot;
 mod start;
@@ -39,6 +40,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::breaker::Rule as BreakerRule;
 pub use self::options::Options;
+pub use self::rate::Rate;
 use crate::endpoint::Endpoints;
 
 /// What the notifier works with.

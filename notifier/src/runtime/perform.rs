@@ -66,12 +66,9 @@ impl Core {
         let poll = request.poll;
         let places = self.tools.endpoints.places(&request.endpoint).unwrap_or(self.tools.options.lane);
         if slot.flights.insert(step) {
-            self.lanes.push(
-                lane.clone(),
-                places,
-                Job { reaction, step, poll, lane },
-                self.tools.record.now(),
-            );
+            let rates = self.tools.endpoints.rates(&lane.1);
+            let now = self.tools.record.now();
+            self.lanes.push(lane.clone(), places, rates, Job { reaction, step, poll, lane }, now);
         }
     }
 
