@@ -12,6 +12,7 @@ mod tests;
 pub mod verdict;
 
 use std::error::Error as _;
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -44,8 +45,8 @@ pub enum Reach {
     Tenant,
 }
 
-/// A request as it goes out.
-#[derive(Clone, Debug, PartialEq)]
+/// A request as it goes out. Its body is not shown where it is printed: a login has secrets in it.
+#[derive(Clone, PartialEq)]
 pub struct Outgoing {
     /// The method.
     pub method: Method,
@@ -57,6 +58,13 @@ pub struct Outgoing {
     pub headers: HeaderMap,
     /// The body; none if empty.
     pub body: Bytes,
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { method, url, headers, body, .. } = self;
+        write!(f, "{method} {} {headers:?} ({} bytes)", url.uri().path(), body.len())
+    }
 }
 
 impl Outgoing {
