@@ -25,6 +25,7 @@ const HELD_BACK: &[(&str, &[&str])] = &[
     ("async-nats", &["eventlog", "api"]),
     ("axum", &["api"]),
     ("hyper", &["api", "notifier"]),
+    ("hyper-rustls", &["notifier"]),
     ("reqwest", &["notifier"]),
     ("clap", &["api"]),
     ("rand", &["eventlog", "notifier", "api"]),

@@ -93,3 +93,24 @@ fn a_send_that_a_crash_cut_off_is_made_again_under_its_key_and_owned_up_to() {
     let sends = acme.entries("ann", "send");
     assert_eq!((&sends[0]["state"], &sends[0]["possibly-sent-twice"]), (&json!("succeeded"), &json!(true)));
 }
+
+#[test]
+fn a_send_that_a_crash_cut_off_is_left_alone_where_the_integration_holds_such_sends() {
+    let twilio = StandIn::new([Reply::Nothing], answer(201, r#"{"sid":"SM1"}"#));
+    let arguments = ["--twilio-url", twilio.url()];
+    let mut server = Server::start_with(&arguments);
+    let acme = server.tenant("acme");
+    let account = json!({"account": "AC1", "password": "token", "on-ambiguous": "hold"});
+    acme.post("integrations/twilio", &account).expect(200);
+    let sms = r#"(send twilio sms {:to-phone-number "+1" :from-phone-number "+2" :message "x"} (retries 5))"#;
+    acme.pattern(ON_CALL, sms);
+    acme.event(json!({"id": "ann", "type": "abandoned"}));
+    wait_for("the first request", || (twilio.asked().len() == 1).then_some(()));
+    server.kill();
+    server.run(&arguments);
+    let acme = acme.on(&server);
+    acme.wait_entries("ann", "reaction", 1, |reaction| reaction["state"] == "failed");
+    assert_eq!(twilio.asked().len(), 1, "it was sent again");
+    let sends = acme.entries("ann", "send");
+    assert!(sends[0]["error"].as_str().unwrap().contains("holds such sends"), "{sends:#?}");
+}
