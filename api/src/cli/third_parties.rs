@@ -11,16 +11,16 @@ use notifier::runtime::Rate;
 #[derive(clap::Args)]
 #[command(next_help_heading = "Third parties")]
 pub(super) struct ThirdParties {
-    /// Twilio's API. Default: https://api.twilio.com
+    /// Twilio's API. Default: <https://api.twilio.com>
     #[arg(long, env = "CXENGAGE_TWILIO_URL", value_parser = Url::parse)]
     twilio_url: Option<Url>,
-    /// SendGrid's API. Default: https://api.sendgrid.com
+    /// SendGrid's API. Default: <https://api.sendgrid.com>
     #[arg(long, env = "CXENGAGE_SENDGRID_URL", value_parser = Url::parse)]
     sendgrid_url: Option<Url>,
-    /// Where to log in to Salesforce. Default: https://login.salesforce.com
+    /// Where to log in to Salesforce. Default: <https://login.salesforce.com>
     #[arg(long, env = "CXENGAGE_SALESFORCE_LOGIN_URL", value_parser = Url::parse)]
     salesforce_login_url: Option<Url>,
-    /// Airship's API. Default: https://go.urbanairship.com
+    /// Airship's API. Default: <https://go.urbanairship.com>
     #[arg(long, env = "CXENGAGE_AIRSHIP_URL", value_parser = Url::parse)]
     airship_url: Option<Url>,
     /// Pusher's API. Default: that of the cluster that the integration names
