@@ -13,22 +13,22 @@ use super::{Failure, Outcome, say};
 #[derive(clap::Args)]
 pub(super) struct Options {
     /// A JSON array of {"id", "when"}.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "CXENGAGE_PATTERNS", value_name = "FILE")]
     patterns: PathBuf,
     /// JSON lines, plain or .gz or .zst; - for standard input.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "CXENGAGE_EVENTS", value_name = "FILE")]
     events: PathBuf,
     /// The attribute that tells customers apart; dots walk into nested objects.
-    #[arg(long, value_name = "ATTR")]
+    #[arg(long, env = "CXENGAGE_KEY", value_name = "ATTR")]
     key: String,
     /// The attribute that holds an event's time: a number (ms) or an RFC 3339 string.
-    #[arg(long, value_name = "NAME", default_value = "ts")]
+    #[arg(long, env = "CXENGAGE_TIME_FIELD", value_name = "NAME", default_value = "ts")]
     time_field: String,
     /// Deadlines up to and including this time fire at the end (ms; default: the greatest time of the events).
-    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
+    #[arg(long, env = "CXENGAGE_UNTIL", value_name = "MS", allow_negative_numbers = true)]
     until: Option<i64>,
     /// How many threads match.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, env = "CXENGAGE_JOBS", value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     jobs: u16,
 }
 

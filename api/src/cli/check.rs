@@ -15,7 +15,7 @@ pub(super) struct Options {
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// One JSON line a problem, instead of text for a person.
-    #[arg(long)]
+    #[arg(long, env = "CXENGAGE_JSON")]
     json: bool,
 }
 

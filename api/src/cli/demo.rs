@@ -16,7 +16,7 @@ use crate::oauth::secret;
 #[derive(clap::Args)]
 pub(super) struct Options {
     /// End after the summary instead of staying to be played with.
-    #[arg(long)]
+    #[arg(long, env = "CXENGAGE_ONCE")]
     once: bool,
     /// Where to listen; port 0 takes a free one.
     #[arg(long, env = "CXENGAGE_LISTEN", default_value = "127.0.0.1:0")]

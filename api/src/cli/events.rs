@@ -16,13 +16,13 @@ pub(super) struct Options {
     #[command(flatten)]
     store: store::Options,
     /// Whose events.
-    #[arg(long)]
+    #[arg(long, env = "CXENGAGE_TENANT")]
     tenant: String,
     /// Only events stamped at this time or later (RFC 3339).
-    #[arg(long, value_parser = store::time)]
+    #[arg(long, env = "CXENGAGE_FROM", value_parser = store::time)]
     from: Option<Stamp>,
     /// Only events stamped before this time (RFC 3339).
-    #[arg(long, value_parser = store::time)]
+    #[arg(long, env = "CXENGAGE_TO", value_parser = store::time)]
     to: Option<Stamp>,
 }
 

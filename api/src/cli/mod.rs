@@ -105,4 +105,16 @@ mod tests {
     fn the_arguments_fit_together() {
         super::Cli::command().debug_assert();
     }
+
+    #[test]
+    fn every_option_is_an_environment_variable_too() {
+        for command in super::Cli::command().get_subcommands() {
+            for option in command.get_opts() {
+                let name = option.get_long().expect("options have long names");
+                let variable = format!("CXENGAGE_{}", name.replace('-', "_").to_uppercase());
+                let found = option.get_env().and_then(|env| env.to_str());
+                assert_eq!(found, Some(variable.as_str()), "{} --{name}", command.get_name());
+            }
+        }
+    }
 }

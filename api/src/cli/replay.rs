@@ -15,10 +15,10 @@ pub(super) struct Options {
     #[command(flatten)]
     store: store::Options,
     /// Whose record.
-    #[arg(long)]
+    #[arg(long, env = "CXENGAGE_TENANT")]
     tenant: String,
     /// Compare only what completed at this time or later (RFC 3339).
-    #[arg(long, value_parser = store::time)]
+    #[arg(long, env = "CXENGAGE_FROM", value_parser = store::time)]
     from: Option<Stamp>,
 }
 
