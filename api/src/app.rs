@@ -151,7 +151,9 @@ impl App {
     pub async fn start(config: Config) -> Result<Self, Error> {
         let record: Arc<dyn Record> = SqliteRecord::open(&config.data_dir, sqlite::Options::default())?;
         let key_file = master_key_path(&config.data_dir, config.master_key_file.as_deref());
-        let master = crypto::master_key(&key_file)?;
+        // A key is made for a new store only, and never where the operator says that one is.
+        let make = config.master_key_file.is_none() && !Vault::has_master_key(&*record).await?;
+        let master = if make { crypto::master_key_or_new(&key_file) } else { crypto::master_key(&key_file) }?;
         let vault = Arc::new(Vault::new(record.clone(), *master));
         vault.check_master_key().await?;
         let settings = Settings {

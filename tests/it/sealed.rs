@@ -58,6 +58,29 @@ fn the_master_key_is_for_its_owner_only() {
 }
 
 #[test]
+fn a_master_key_is_made_for_a_new_store_only_and_never_where_one_is_said_to_be() {
+    let refused = |arguments: &[&str]| {
+        let output = command(arguments).output().expect("it ends");
+        let said = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("is not there"), "{said}");
+    };
+    let mut server = Server::start();
+    let folder = server.data_dir();
+    server.terminate();
+    let key = folder.join("master.key");
+    std::fs::remove_file(&key).expect("removed");
+    let data_dir = folder.to_str().expect("a path");
+    refused(&["serve", "--listen", "127.0.0.1:0", "--data-dir", data_dir]);
+    assert!(!key.exists(), "a key that opens nothing");
+    let new = tempfile::tempdir().expect("a folder");
+    let (data_dir, given) = (new.path().join("data"), new.path().join("given.key"));
+    let paths = [data_dir.to_str().expect("a path"), given.to_str().expect("a path")];
+    refused(&["serve", "--listen", "127.0.0.1:0", "--data-dir", paths[0], "--master-key-file", paths[1]]);
+    assert!(!given.exists());
+}
+
+#[test]
 fn the_first_admin_secret_is_printed_once_and_works() {
     use std::io::{BufRead, BufReader};
     use std::process::Stdio;

@@ -34,9 +34,6 @@ impl Options {
         let record: Arc<dyn Record> =
             SqliteRecord::open_read_only(&self.data_dir, sqlite::Options::default())?;
         let file = crate::app::master_key_path(&self.data_dir, self.master_key_file.as_deref());
-        if !file.exists() {
-            return Err(Failure::Failed(format!("the master key {} is not there", file.display())));
-        }
         let vault = Vault::new(record.clone(), *crypto::master_key(&file)?);
         vault.check_master_key().await?;
         Ok(Store { record, vault: Arc::new(vault) })

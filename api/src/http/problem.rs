@@ -123,6 +123,7 @@ impl From<record::Error> for Problem {
         match error {
             record::Error::Unavailable(_) => Self::unavailable(error.to_string()),
             record::Error::Damaged(_)
+            | record::Error::MasterKey
             | record::Error::Format { .. }
             | record::Error::Locked(_)
             | record::Error::Malformed(_) => Self::internal(error.to_string()),

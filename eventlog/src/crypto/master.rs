@@ -22,6 +22,14 @@ pub enum MasterKeyError {
         /// Why.
         source: std::io::Error,
     },
+    /// There is none.
+    #[error(
+        "the master key {path} is not there; it has to be the one that the store was made with (for a new store: 32 random bytes in base64, mode 600)"
+    )]
+    Absent {
+        /// Which file.
+        path: PathBuf,
+    },
     /// Others can read it.
     #[error("the master key {path} can be read by everyone (mode {mode:o}); chmod 600 it")]
     Exposed {
@@ -41,15 +49,29 @@ pub enum MasterKeyError {
     Random(String),
 }
 
-/// Reads the master key from `path`; makes one there if there is none.
+/// Reads the master key from `path`.
 ///
 /// # Errors
 /// What is wrong with the file; one that everyone can read is refused.
 pub fn master_key(path: &Path) -> Result<Zeroizing<[u8; 32]>, MasterKeyError> {
     match std::fs::read_to_string(path) {
         Ok(text) => read(path, &Zeroizing::new(text)),
-        Err(error) if error.kind() == ErrorKind::NotFound => make(path),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(MasterKeyError::Absent { path: path.to_owned() })
+        }
         Err(source) => Err(MasterKeyError::File { path: path.to_owned(), source }),
+    }
+}
+
+/// The same; makes the key if there is none. Only for a store that nothing has been written to: a new key opens
+/// nothing of what another has sealed.
+///
+/// # Errors
+/// As [`master_key`].
+pub fn master_key_or_new(path: &Path) -> Result<Zeroizing<[u8; 32]>, MasterKeyError> {
+    match master_key(path) {
+        Err(MasterKeyError::Absent { .. }) => make(path),
+        found => found,
     }
 }
 
@@ -110,8 +132,11 @@ mod tests {
     fn a_master_key_is_made_once_and_private() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(MASTER_KEY_FILE);
-        let made = master_key(&path).unwrap();
+        assert!(matches!(master_key(&path), Err(MasterKeyError::Absent { .. })));
+        assert!(!path.exists());
+        let made = master_key_or_new(&path).unwrap();
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(*master_key_or_new(&path).unwrap(), *made);
         assert_eq!(*master_key(&path).unwrap(), *made);
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o604)).unwrap();
         assert!(matches!(master_key(&path), Err(MasterKeyError::Exposed { mode: 0o604, .. })));

@@ -25,7 +25,7 @@ use self::seal::Secret;
 use crate::record::{Error, Item, NewKey, Outcome, Record, Recorded};
 
 pub use keys::partition_of;
-pub use master::{MASTER_KEY_FILE, MasterKeyError, master_key};
+pub use master::{MASTER_KEY_FILE, MasterKeyError, master_key, master_key_or_new};
 
 /// How many customers' keys are kept at hand.
 const CUSTOMERS: usize = 200_000;
@@ -70,17 +70,28 @@ impl Vault {
     /// Makes sure at start that the record was made with this master key; a new record is marked with it.
     ///
     /// # Errors
-    /// [`Error::Damaged`] if it was made with another; the record's.
+    /// [`Error::MasterKey`] if it was made with another; the record's.
     pub async fn check_master_key(&self) -> Result<(), Error> {
         let nobody = TenantId(String::new());
         let outcome = match self.record.key(&nobody, None).await? {
-            Some(wrapped) => return self.unwrap_tenant(&nobody, 0, &wrapped).map(drop),
+            Some(wrapped) => {
+                let opened = TenantKeys::unwrap(&self.master, &nobody, 0, &wrapped);
+                return opened.map(drop).ok_or(Error::MasterKey);
+            }
             None => self.append_key(new_tenant_key(&self.master, &nobody)).await?,
         };
         match outcome {
             Outcome::KeyTaken => Err(Error::Unavailable("another server is marking this record".into())),
             _ => Ok(()),
         }
+    }
+
+    /// Whether a record has been marked with a master key: then no other one will do.
+    ///
+    /// # Errors
+    /// The record's.
+    pub async fn has_master_key(record: &dyn Record) -> Result<bool, Error> {
+        Ok(record.key(&TenantId(String::new()), None).await?.is_some())
     }
 
     async fn append_key(&self, key: NewKey) -> Result<Outcome, Error> {

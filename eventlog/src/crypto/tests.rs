@@ -41,7 +41,9 @@ async fn what_was_sealed_opens_under_the_same_master_key_only() {
     let temp = TempRecord::new();
     let acme = temp.tenant("acme", "id").await;
     let vault = temp.vault();
+    assert!(!Vault::has_master_key(&*temp.record).await.unwrap());
     vault.check_master_key().await.unwrap();
+    assert!(Vault::has_master_key(&*temp.record).await.unwrap());
     let customer = vault.customer(&acme, "1234").await.unwrap();
     let (sealed, key) = vault.seal(&acme, customer.id, "seen", b"hello").await.unwrap();
     assert!(!sealed.windows(5).any(|window| window == b"hello"));
@@ -54,7 +56,7 @@ async fn what_was_sealed_opens_under_the_same_master_key_only() {
         vault.check_master_key().await.unwrap();
     }
     let other = Vault::new(temp.record.clone(), [8; 32]);
-    assert!(matches!(other.check_master_key().await, Err(Error::Damaged(_))));
+    assert!(matches!(other.check_master_key().await, Err(Error::MasterKey)));
     assert!(matches!(other.open(&row).await, Err(Error::Damaged(_))));
 }
 

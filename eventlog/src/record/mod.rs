@@ -277,6 +277,9 @@ pub enum Error {
     /// What is stored is not what was written.
     #[error("the record is damaged: {0}")]
     Damaged(String),
+    /// It was sealed under another master key.
+    #[error("the master key is not the one that this store was made with")]
+    MasterKey,
     /// It was made by another release.
     #[error("the store has format {found}; this release reads {supported}")]
     Format {
