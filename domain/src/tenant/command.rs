@@ -30,6 +30,8 @@ pub enum Command {
     },
     /// Say which attribute tells customers apart, for events from then on.
     SetKeyAttribute {
+        /// The version that the client saw, if it said so.
+        expected: Option<u64>,
         /// The attribute.
         key: String,
     },
@@ -50,6 +52,9 @@ pub enum Error {
     /// The key attribute is empty or too long.
     #[error("a key attribute has 1 to {} characters", name::MAX)]
     Key,
+    /// The client saw another version.
+    #[error("it has changed: it is at version \"{0}\"")]
+    Changed(u64),
 }
 
 impl Tenant {
@@ -63,9 +68,12 @@ impl Tenant {
             Command::Create { name, .. } if !name::is_valid(&name) => Err(Error::Name),
             Command::Create { name, uuid } => Ok(vec![Event::Created { name, uuid }]),
             Command::SetKeyAttribute { .. } if self.version == 0 => Err(Error::Missing),
-            Command::SetKeyAttribute { key } if !name::is_valid(&key) => Err(Error::Key),
-            Command::SetKeyAttribute { key } if self.key.as_ref() == Some(&key) => Ok(vec![]),
-            Command::SetKeyAttribute { key } => Ok(vec![Event::KeyAttributeSet { key }]),
+            Command::SetKeyAttribute { key, .. } if !name::is_valid(&key) => Err(Error::Key),
+            Command::SetKeyAttribute { expected: Some(version), .. } if version != self.version => {
+                Err(Error::Changed(self.version))
+            }
+            Command::SetKeyAttribute { key, .. } if self.key.as_ref() == Some(&key) => Ok(vec![]),
+            Command::SetKeyAttribute { key, .. } => Ok(vec![Event::KeyAttributeSet { key }]),
         }
     }
 }
@@ -108,7 +116,10 @@ mod tests {
     }
 
     fn set(key: &str) -> (Command, Event) {
-        (Command::SetKeyAttribute { key: key.into() }, Event::KeyAttributeSet { key: key.into() })
+        (
+            Command::SetKeyAttribute { expected: None, key: key.into() },
+            Event::KeyAttributeSet { key: key.into() },
+        )
     }
 
     #[test]
@@ -130,5 +141,13 @@ mod tests {
         given(vec![created(), event.clone()]).when(command.clone()).then_expect_events(vec![]);
         given(vec![created(), event, set("phone").1]).when(command).then_expect_events(vec![set("email").1]);
         given(vec![created()]).when(set("").0).then_expect_error(Error::Key);
+    }
+
+    #[test]
+    fn the_key_attribute_is_changed_only_from_the_version_that_the_client_saw() {
+        let seen = |version| Command::SetKeyAttribute { expected: Some(version), key: "phone".into() };
+        let history = || vec![created(), set("email").1];
+        given(history()).when(seen(1)).then_expect_error(Error::Changed(2));
+        given(history()).when(seen(2)).then_expect_events(vec![set("phone").1]);
     }
 }

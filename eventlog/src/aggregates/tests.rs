@@ -28,7 +28,7 @@ async fn a_tenant_is_made_with_its_key_and_every_change_of_matching_moves_its_co
 
     let again = commands.execute::<Tenant>(tenant_stream("acme"), create, by.clone()).await;
     assert!(matches!(again, Err(CommandError::Refused(tenant::Error::Exists))));
-    let set = tenant::Command::SetKeyAttribute { key: "email".into() };
+    let set = tenant::Command::SetKeyAttribute { expected: None, key: "email".into() };
     let set_once = commands.execute::<Tenant>(tenant_stream("acme"), set.clone(), by.clone()).await.unwrap();
     assert_eq!((set_once.position, set_once.version), (Position(2), 2));
     assert_eq!(temp.record.config_position(&acme).await.unwrap(), Position(2));
@@ -48,7 +48,7 @@ async fn commands_that_race_on_one_aggregate_all_come_through_in_turn() {
         .map(|n| {
             let (commands, stream) = (temp.commands(), tenant_stream("acme"));
             tokio::spawn(async move {
-                let set = tenant::Command::SetKeyAttribute { key: format!("k{n}") };
+                let set = tenant::Command::SetKeyAttribute { expected: None, key: format!("k{n}") };
                 commands.execute::<Tenant>(stream, set, Metadata::default()).await.unwrap().version
             })
         })

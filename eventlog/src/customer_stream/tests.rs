@@ -59,7 +59,7 @@ async fn enable(temp: &TempRecord, id: &str, when: &str) {
 
 async fn set_key(temp: &TempRecord, key: &str) {
     let stream = StreamId::new(&TenantId::from("acme"), StreamKind::Tenant, "acme");
-    let set = tenant::Command::SetKeyAttribute { key: key.into() };
+    let set = tenant::Command::SetKeyAttribute { expected: None, key: key.into() };
     temp.commands().execute::<Tenant>(stream, set, Metadata::default()).await.unwrap();
 }
 

@@ -131,7 +131,7 @@ impl TempRecord {
         let tenant = TenantId::from(id);
         let stream = StreamId::new(&tenant, StreamKind::Tenant, id);
         let create = tenant::Command::Create { name: id.to_owned(), uuid: id.to_lowercase() };
-        let set = tenant::Command::SetKeyAttribute { key: key.to_owned() };
+        let set = tenant::Command::SetKeyAttribute { expected: None, key: key.to_owned() };
         for command in [create, set] {
             let done =
                 self.commands().execute::<tenant::Tenant>(stream.clone(), command, Metadata::default()).await;
