@@ -20,7 +20,10 @@ const KEY_CHARACTERS: usize = 256;
 /// POST /tenants/{tid}/event
 pub async fn create(call: Call) -> Result<Answer, Problem> {
     let idempotency_key = idempotency_key(&call.headers)?;
-    let event = call.json(Limits::EVENT).await?;
+    let event = match call.json(Limits::EVENT).await {
+        Ok(event) => event,
+        Err(problem) => return repeated(&call, idempotency_key).await.ok_or(problem),
+    };
     take_rate(&call, 1)?;
     let incoming = incoming(&call, event, idempotency_key);
     let accepted = call.state.door.accept(vec![incoming]).await.pop();
@@ -29,6 +32,13 @@ pub async fn create(call: Call) -> Result<Answer, Problem> {
         Some(Err(refused)) => Err(refused.into()),
         None => Err(Problem::internal("the door answered nothing")),
     }
+}
+
+/// The first answer of an idempotency key, if it has been used: given whatever the body is now, no JSON too.
+async fn repeated(call: &Call, idempotency_key: Option<String>) -> Option<Answer> {
+    let incoming = incoming(call, Json::Null, Some(idempotency_key?));
+    let accepted = call.state.door.accept(vec![incoming]).await.pop()?.ok()?;
+    Some(Answer::created(Json::Object(answer_of(accepted))))
 }
 
 /// The event as it asks to come in.
