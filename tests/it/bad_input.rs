@@ -503,8 +503,15 @@ fn unknown_paths_methods_ids_and_parameters_are_refused_as_documented() {
     let taken = admin.post("/1.0/tenants", &json!({"id": "acme", "name": "again"}));
     taken.expect(409);
     taken.error();
-    for scopes in [json!(["nonsense"]), json!("read"), json!([1])] {
-        admin.post("/1.0/tenants/acme/clients", &json!({"name": "x", "scopes": scopes})).expect(400);
+    for (scopes, says) in [
+        (json!(["read", "nonsense"]), "nonsense"),
+        (json!([]), "integrations:manage"),
+        (json!("read"), "a list of strings"),
+        (json!([1]), "a list of strings"),
+    ] {
+        let body = json!({"name": "x", "scopes": scopes});
+        let refused = admin.post("/1.0/tenants/acme/clients", &body).expect(400);
+        assert!(refused["error"].to_string().contains(says), "{refused}");
     }
     scene.goes_on();
 }

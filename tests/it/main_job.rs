@@ -142,6 +142,9 @@ fn an_idempotency_key_makes_an_event_once() {
     let first = acme.event_once("k1", &json!({"id": "c1", "n": 1})).expect(201);
     assert_eq!(acme.event_once("k1", &json!({"id": "c1", "n": 1})).expect(201), first);
     assert_eq!(acme.event_once("k1", &json!({"id": "c2", "n": 2})).expect(201), first, "whatever its body");
+    let torn = Request::new("POST", &acme.path("event")).body("application/json", "{torn".to_owned());
+    let again = acme.client.send(&torn.header("idempotency-key", "k1"));
+    assert_eq!(again.expect(201), first, "no JSON too");
     acme.event_once("k2", &json!({"no": "key"})).expect(400);
     let second = acme.event_once("k2", &json!({"id": "c1", "n": 3})).expect(201);
     assert_ne!(second["id"], first["id"], "a refused event does not use its key up");
@@ -254,6 +257,15 @@ fn a_change_with_if_match_that_crossed_another_is_refused() {
     change("two", etag).expect(200);
     change("three", etag).expect(409);
     assert_eq!(acme.get("patterns/PT1").expect(200)["name"], "two");
+
+    let read = acme.get("key-attribute");
+    let set = |key: &str| {
+        let request = Request::new("POST", &acme.path("key-attribute")).json(&json!({"key": key}));
+        acme.client.send(&request.header("if-match", read.header("etag")))
+    };
+    set("email").expect(200);
+    set("phone").expect(409);
+    assert_eq!(acme.get("key-attribute").expect(200)["key"], "email");
 }
 
 #[test]

@@ -22,9 +22,10 @@ pub async fn create(call: Call) -> Result<Answer, Problem> {
     let mut fields = call.fields().await?;
     let name = fields.mandatory_name("name");
     let words = fields.optional_texts("scopes");
-    let scopes = words.as_ref().map_or_else(|| Some(Scope::TENANT.to_vec()), |words| scopes(words));
-    let known = format!("has to name scopes: {}", Scope::ALL.map(Scope::name).join(", "));
-    fields.check("scopes", scopes.as_ref().is_some_and(|scopes| !scopes.is_empty()), &known);
+    let scopes = words.map_or_else(|| Ok(Scope::TENANT.to_vec()), |words| scopes(&words));
+    if let Err(problem) = &scopes {
+        fields.check("scopes", false, problem);
+    }
     fields.end()?;
     let scopes = scopes.unwrap_or_default();
     let secret = secret::draw().map_err(|error| Problem::internal(error.to_string()))?;
@@ -48,16 +49,20 @@ pub async fn delete(call: Call) -> Result<Answer, Problem> {
     Ok(Answer::no_content())
 }
 
-/// The scopes of these words, each once; none if one is not known.
-fn scopes(words: &[String]) -> Option<Vec<Scope>> {
+/// The scopes of these words, each once; or what is wrong with them.
+fn scopes(words: &[String]) -> Result<Vec<Scope>, String> {
+    let known = Scope::ALL.map(Scope::name).join(", ");
+    if words.is_empty() {
+        return Err(format!("has to name one of {known}"));
+    }
     let mut scopes = Vec::new();
     for word in words {
-        let scope = Scope::from_name(word)?;
+        let scope = Scope::from_name(word).ok_or_else(|| format!("knows no {word:?}; known are {known}"))?;
         if !scopes.contains(&scope) {
             scopes.push(scope);
         }
     }
-    Some(scopes)
+    Ok(scopes)
 }
 
 fn shown(id: &ClientId, secret: Option<&str>, name: &str, scopes: &[Scope]) -> Object {
