@@ -6,6 +6,7 @@
 
 mod number;
 mod parse;
+pub mod scan;
 mod write;
 
 pub use number::{Number, compare_numbers, is_numeric_text};

@@ -9,8 +9,8 @@ use super::{Error, Progress};
 /// The longest line that is an event, in bytes.
 pub const LONGEST_LINE: usize = 256 * 1024;
 
-/// About how much is handed on at a time.
-const BLOCK: usize = 512 * 1024;
+/// About how much is handed on at a time: little enough to stay in a core's cache.
+const BLOCK: usize = 128 * 1024;
 
 /// Opens a file of events; `-` is standard input. `.gz` and `.zst` are decompressed.
 ///
@@ -47,6 +47,8 @@ pub(super) struct Blocks<R> {
     input: R,
     /// What has been read and not been handed on: the beginning of a line.
     rest: Vec<u8>,
+    /// The room of blocks that are done with.
+    spare: Vec<Vec<u8>>,
     read: Progress,
     /// Whether the line in hand is too long and is passed over.
     passing: bool,
@@ -55,11 +57,23 @@ pub(super) struct Blocks<R> {
 
 impl<R: Read> Blocks<R> {
     pub fn new(input: R) -> Self {
-        Self { input, rest: Vec::new(), read: Progress::default(), passing: false, ended: false }
+        Self {
+            input,
+            rest: Vec::new(),
+            spare: Vec::new(),
+            read: Progress::default(),
+            passing: false,
+            ended: false,
+        }
     }
 
     pub fn progress(&self) -> Progress {
         self.read
+    }
+
+    /// Takes back the room of a block that is done with.
+    pub fn recycle(&mut self, bytes: Vec<u8>) {
+        self.spare.push(bytes);
     }
 
     /// The next block.
@@ -67,7 +81,7 @@ impl<R: Read> Blocks<R> {
         if self.passing && !self.pass()? {
             return Ok(None);
         }
-        while !self.ended && self.rest.len() < BLOCK {
+        while !self.ended && (self.rest.len() < BLOCK || self.is_short_of_an_end()) {
             self.fill()?;
         }
         if self.rest.is_empty() {
@@ -81,14 +95,20 @@ impl<R: Read> Blocks<R> {
         if whole > 0 {
             return Ok(Some(self.take(whole)));
         }
-        // A block without a line's end: what is left of it is passed over.
+        // More than an event may have without a line's end: what is left of it is passed over.
         self.passing = true;
         self.read.lines += 1;
         Ok(Some(Block::TooLong(self.read.lines)))
     }
 
+    fn is_short_of_an_end(&self) -> bool {
+        self.rest.len() <= LONGEST_LINE && memchr::memrchr(b'\n', &self.rest).is_none()
+    }
+
     fn take(&mut self, whole: usize) -> Block {
-        let mut rest = Vec::with_capacity(BLOCK * 2);
+        let mut rest = self.spare.pop().unwrap_or_default();
+        rest.clear();
+        rest.reserve(BLOCK * 2);
         rest.extend_from_slice(&self.rest[whole..]);
         let mut bytes = std::mem::replace(&mut self.rest, rest);
         bytes.truncate(whole);
@@ -116,7 +136,7 @@ impl<R: Read> Blocks<R> {
 
     fn fill(&mut self) -> Result<(), Error> {
         let before = self.rest.len();
-        let step = &mut (&mut self.input).take((BLOCK / 4) as u64);
+        let step = &mut (&mut self.input).take((BLOCK / 2) as u64);
         let read = loop {
             match step.read_to_end(&mut self.rest) {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
@@ -159,7 +179,7 @@ mod tests {
                 match block {
                     Block::TooLong(line) => too_long.push(line),
                     Block::Lines { first, bytes } => {
-                        assert!(bytes.len() <= 2 * BLOCK);
+                        assert!(bytes.len() <= LONGEST_LINE + BLOCK);
                         let text = String::from_utf8(bytes).unwrap();
                         lines.extend((first..).zip(text.lines().map(str::to_owned).collect::<Vec<_>>()));
                     }

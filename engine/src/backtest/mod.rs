@@ -5,23 +5,28 @@
 //! one shard ([`shard`]), and matches are brought into the order of the output ([`order`]). Nothing is kept for
 //! events that no pattern cares about but their customer's last time.
 
+mod batch;
+mod customers;
 pub mod input;
 mod order;
 mod parallel;
 pub mod patterns;
 mod scan;
 mod shard;
+mod states;
 #[cfg(test)]
 mod tests;
 
 use std::io::{Read, Write};
+use std::slice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::dsl::when::Trigger;
 
 use crate::matching::{Machine, PatternSet};
-use input::Blocks;
+use batch::Batch;
+use input::{Block, Blocks};
 use order::Order;
 use scan::{Scanner, Tally};
 use shard::Shard;
@@ -173,9 +178,15 @@ impl<'a> Job<'a> {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<(Tally, Vec<Shard<'a>>), Error> {
         let (mut scanner, mut shard) = (self.scanner(), self.shard());
+        let mut batch = Batch::default();
         while let Some(block) = blocks.next()? {
-            scanner.block(&block, &mut |event| shard.event(event))?;
+            scanner.block(&block, slice::from_mut(&mut batch));
+            shard.batch(&batch)?;
+            batch.clear();
             progress(blocks.progress());
+            if let Block::Lines { bytes, .. } = block {
+                blocks.recycle(bytes);
+            }
         }
         Ok((scanner.tally, vec![shard]))
     }

@@ -1,64 +1,18 @@
 //! More threads: lines are read in turn by scanners, customers are divided among shards, and each shard takes the
 //! scanners' batches in that same turn, so that every customer's events stay in order.
 
-use std::hash::{BuildHasher, Hasher};
 use std::io::Read;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
-use rustc_hash::FxBuildHasher;
-
+use super::batch::Batch;
 use super::input::{Block, Blocks};
-use super::scan::{Scanned, Tally};
+use super::scan::Tally;
 use super::shard::Shard;
 use super::{Error, Job, Progress};
-use crate::matching::Touched;
 
 /// How many blocks or batches may wait in front of a thread.
 const WAITING: usize = 4;
-
-/// Events of one block for one shard.
-#[derive(Default)]
-struct Batch {
-    keys: String,
-    touched: Touched,
-    events: Vec<Event>,
-}
-
-struct Event {
-    line: u64,
-    time: i64,
-    /// Where its key ends, and what it touches: it begins where those of the event before end.
-    key_end: usize,
-    touched_end: usize,
-}
-
-impl Batch {
-    fn push(&mut self, event: Scanned<'_>) {
-        self.keys.push_str(event.key);
-        self.touched.extend_from_slice(event.touched);
-        self.events.push(Event {
-            line: event.line,
-            time: event.time,
-            key_end: self.keys.len(),
-            touched_end: self.touched.len(),
-        });
-    }
-
-    fn feed(&self, shard: &mut Shard<'_>) -> Result<(), Error> {
-        let (mut key, mut touched) = (0, 0);
-        for event in &self.events {
-            shard.event(Scanned {
-                line: event.line,
-                key: self.keys.get(key..event.key_end).unwrap_or_default(),
-                time: event.time,
-                touched: self.touched.get(touched..event.touched_end).unwrap_or_default(),
-            })?;
-            (key, touched) = (event.key_end, event.touched_end);
-        }
-        Ok(())
-    }
-}
 
 /// Runs a job on as many scanners and shards as it asks for.
 pub(super) fn run<'a>(
@@ -79,20 +33,24 @@ pub(super) fn run<'a>(
             }
             shards.push(scope.spawn(move || match_batches(job, &from_scanners)));
         }
+        let (done, done_with) = channel();
         let mut to_scanners = Vec::with_capacity(jobs);
         let mut scanners = Vec::with_capacity(jobs);
         for to_shards in to_shards {
             let (sender, receiver) = sync_channel(WAITING);
             to_scanners.push(sender);
-            scanners.push(scope.spawn(move || scan_blocks(job, &receiver, &to_shards)));
+            scanners.push(scope.spawn({
+                let done = done.clone();
+                move || scan_blocks(job, &receiver, &to_shards, &done)
+            }));
         }
-        let read = hand_out(&mut blocks, &to_scanners, progress);
+        let read = hand_out(&mut blocks, &to_scanners, &done_with, progress);
         drop(to_scanners);
         let mut tally = Tally::default();
         for scanner in scanners {
-            tally.add(joined(scanner)?);
+            tally.add(joined(scanner.join()));
         }
-        let shards = shards.into_iter().map(joined).collect::<Result<_, _>>();
+        let shards = shards.into_iter().map(|shard| joined(shard.join())).collect::<Result<_, _>>();
         read.and(shards).map(|shards| (tally, shards))
     })
 }
@@ -101,9 +59,11 @@ pub(super) fn run<'a>(
 fn hand_out(
     blocks: &mut Blocks<impl Read>,
     scanners: &[SyncSender<Block>],
+    done_with: &Receiver<Vec<u8>>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(), Error> {
     for scanner in scanners.iter().cycle() {
+        done_with.try_iter().for_each(|bytes| blocks.recycle(bytes));
         let Some(block) = blocks.next()? else { break };
         progress(blocks.progress());
         if scanner.send(block).is_err() {
@@ -118,53 +78,45 @@ fn scan_blocks(
     job: &Job<'_>,
     blocks: &Receiver<Block>,
     shards: &[SyncSender<Batch>],
-) -> Result<Tally, Error> {
+    done: &Sender<Vec<u8>>,
+) -> Tally {
     let mut scanner = job.scanner();
     while let Ok(block) = blocks.recv() {
         let mut batches: Vec<Batch> = shards.iter().map(|_| Batch::default()).collect();
-        scanner.block(&block, &mut |event| {
-            let shard = shard_of(event.key, shards.len());
-            if let Some(batch) = batches.get_mut(shard) {
-                batch.push(event);
-            }
-            Ok(())
-        })?;
-        for (shard, batch) in shards.iter().zip(batches) {
-            if shard.send(batch).is_err() {
-                return Ok(scanner.tally);
-            }
+        scanner.block(&block, &mut batches);
+        if shards.iter().zip(batches).any(|(shard, batch)| shard.send(batch).is_err()) {
+            // It failed, and tells why when it is joined.
+            break;
+        }
+        if let Block::Lines { bytes, .. } = block
+            && done.send(bytes).is_err()
+        {
+            break;
         }
     }
-    Ok(scanner.tally)
-}
-
-fn shard_of(key: &str, shards: usize) -> usize {
-    let mut hasher = FxBuildHasher.build_hasher();
-    hasher.write(key.as_bytes());
-    // The high bits: the shard's own map uses the low ones.
-    ((hasher.finish() >> 32) % shards.max(1) as u64) as usize
+    scanner.tally
 }
 
 fn match_batches<'a>(job: &Job<'a>, scanners: &[Receiver<Batch>]) -> Result<Shard<'a>, Error> {
     let mut shard = job.shard();
     for scanner in scanners.iter().cycle() {
         let Ok(batch) = scanner.recv() else { break };
-        batch.feed(&mut shard)?;
+        shard.batch(&batch)?;
     }
     Ok(shard)
 }
 
 /// Lets all that is open pass and sorts the matches, each shard on a thread of its own.
 pub(super) fn finish(shards: &mut [Shard<'_>], until: i64) -> Result<(), Error> {
+    if let [only] = shards {
+        return only.finish(until);
+    }
     thread::scope(|scope| {
         let threads: Vec<_> = shards.iter_mut().map(|shard| scope.spawn(|| shard.finish(until))).collect();
-        threads.into_iter().try_for_each(joined)
+        threads.into_iter().try_for_each(|thread| joined(thread.join()))
     })
 }
 
-fn joined<T>(thread: thread::ScopedJoinHandle<'_, Result<T, Error>>) -> Result<T, Error> {
-    match thread.join() {
-        Ok(result) => result,
-        Err(panic) => std::panic::resume_unwind(panic),
-    }
+fn joined<T>(result: thread::Result<T>) -> T {
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }

@@ -2,13 +2,15 @@
 //!
 //! Each line is checked in full, also where no pattern looks.
 
-use domain::json::{self, Json, Object};
+use std::borrow::Cow;
+
+use domain::json::{self, Json, scan};
+use domain::time::Stamp;
 use domain::value::{Attributes, Value};
 
-use super::Error;
+use super::batch::{self, Batch};
 use super::input::{Block, LONGEST_LINE};
-use crate::matching::{PatternSet, Touched};
-use domain::time::Stamp;
+use crate::matching::PatternSet;
 
 /// How many skipped lines are named.
 const NAMED: usize = 10;
@@ -23,10 +25,10 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    fn skip(&mut self, line: u64, reason: String) {
+    fn skip(&mut self, line: u64, reason: impl FnOnce() -> String) {
         self.skipped += 1;
         if self.first_skipped.len() < NAMED {
-            self.first_skipped.push((line, reason));
+            self.first_skipped.push((line, reason()));
         }
     }
 
@@ -41,76 +43,94 @@ impl Tally {
     }
 }
 
-/// An event as matching sees it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Scanned<'a> {
-    pub line: u64,
-    pub key: &'a str,
-    pub time: i64,
-    pub touched: &'a [(u32, crate::matching::Met)],
-}
-
 /// Reads lines.
 pub(super) struct Scanner<'a> {
     set: &'a PatternSet,
     key: &'a str,
     time_field: &'a str,
-    touched: Touched,
+    lines: scan::Scanner,
     pub tally: Tally,
 }
 
 impl<'a> Scanner<'a> {
     pub fn new(set: &'a PatternSet, key: &'a str, time_field: &'a str) -> Self {
-        Self { set, key, time_field, touched: Touched::new(), tally: Tally::default() }
+        let lines = scan::Scanner::new([key, time_field].into_iter().chain(set.attributes()));
+        Self { set, key, time_field, lines, tally: Tally::default() }
     }
 
-    /// Hands on the events of a block.
-    pub fn block(
-        &mut self,
-        block: &Block,
-        hand_on: &mut impl FnMut(Scanned<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    /// Adds the events of a block, divided among batches by their keys.
+    pub fn block(&mut self, block: &Block, batches: &mut [Batch]) {
         match block {
-            Block::TooLong(line) => self.tally.skip(*line, too_long()),
-            Block::Lines { first, bytes } => {
-                let mut from = 0;
-                let ends = memchr::memchr_iter(b'\n', bytes);
-                let last = (bytes.last() != Some(&b'\n')).then_some(bytes.len());
-                for (line, end) in (*first..).zip(ends.chain(last)) {
-                    if let Some(bytes) = bytes.get(from..end) {
-                        self.line(line, bytes, hand_on)?;
-                    }
-                    from = end + 1;
-                }
-            }
+            Block::TooLong(line) => self.tally.skip(*line, too_long),
+            Block::Lines { first, bytes } => self.bytes(*first, bytes, batches),
         }
-        Ok(())
     }
 
-    fn line(
-        &mut self,
-        line: u64,
-        bytes: &[u8],
-        hand_on: &mut impl FnMut(Scanned<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let event = match parse(bytes) {
-            Ok(event) => event,
-            Err(reason) => {
-                self.tally.skip(line, reason);
-                return Ok(());
-            }
-        };
-        let Some(key) = event.attribute(self.key).as_ref().and_then(key_text) else {
-            self.tally.skip(line, format!("no usable {:?}", self.key));
-            return Ok(());
+    /// Whole lines. That they are UTF-8 is found out for all of them together, and around each that is not.
+    fn bytes(&mut self, first: u64, bytes: &[u8], batches: &mut [Batch]) {
+        let (mut line, mut rest) = (first, bytes);
+        loop {
+            let bad = match std::str::from_utf8(rest) {
+                Ok(text) => {
+                    self.text(line, text, batches);
+                    return;
+                }
+                Err(error) => error.valid_up_to(),
+            };
+            let (good, after) = rest.split_at(bad);
+            let (good, begun) = good.split_at(memchr::memrchr(b'\n', good).map_or(0, |end| end + 1));
+            line = self.text(line, std::str::from_utf8(good).unwrap_or_default(), batches);
+            let ended = memchr::memchr(b'\n', after).unwrap_or(after.len());
+            let whole = rest.get(good.len()..good.len() + begun.len() + ended).unwrap_or_default();
+            self.tally.skip(line, || reason(whole));
+            line += 1;
+            rest = after.get(ended + 1..).unwrap_or_default();
+        }
+    }
+
+    /// Whole lines; the number of the line after them.
+    fn text(&mut self, first: u64, text: &str, batches: &mut [Batch]) -> u64 {
+        let (mut line, mut from) = (first, 0);
+        while from < text.len() {
+            let end = match self.lines.line(text, from) {
+                Some(end) if end - from <= LONGEST_LINE => {
+                    self.event(line, text, batches);
+                    end
+                }
+                _ => {
+                    let rest = text.as_bytes().get(from..).unwrap_or_default();
+                    let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+                    self.tally.skip(line, || reason(rest.get(..length).unwrap_or_default()));
+                    from + length
+                }
+            };
+            from = end + 1;
+            line += 1;
+        }
+        line
+    }
+
+    /// The event of the line that was read last.
+    fn event(&mut self, line: u64, text: &str, batches: &mut [Batch]) {
+        let event = self.lines.event(text);
+        let Some(key) = event.attribute(self.key).and_then(key_text) else {
+            return self.tally.skip(line, || format!("no usable {:?}", self.key));
         };
         let time = event.attribute(self.time_field).as_ref().and_then(time_of).unwrap_or_else(|| {
             self.tally.without_time += 1;
             i64::try_from(line).unwrap_or(i64::MAX)
         });
-        self.set.touched(&event, &mut self.touched);
         self.tally.events += 1;
-        hand_on(Scanned { line, key: &key, time, touched: &self.touched })
+        let hash = batch::hash(&key);
+        // The low bits: tables use the high ones first.
+        let shard = match batches.len() as u64 {
+            0 | 1 => 0,
+            shards => (hash & 0xffff) % shards,
+        };
+        if let Some(batch) = batches.get_mut(shard as usize) {
+            self.set.touched(&event, &mut batch.touched);
+            batch.push(line, &key, hash, time);
+        }
     }
 }
 
@@ -118,23 +138,24 @@ fn too_long() -> String {
     format!("longer than {} KiB", LONGEST_LINE / 1024)
 }
 
-fn parse(line: &[u8]) -> Result<Object, String> {
+/// Why a line is no event.
+fn reason(line: &[u8]) -> String {
     if line.len() > LONGEST_LINE {
-        return Err(too_long());
+        return too_long();
     }
     match json::parse(line, json::Limits::STORED) {
-        Ok(Json::Object(event)) => Ok(event),
-        Ok(other) => Err(format!("not an object but {}", other.kind())),
-        Err(error) => Err(format!("{} at column {}", error.message, error.column)),
+        Ok(Json::Object(_)) => "not an event".to_owned(),
+        Ok(other) => format!("not an object but {}", other.kind()),
+        Err(error) => format!("{} at column {}", error.message, error.column),
     }
 }
 
 /// A key as text: that of a string that is not empty, a number as it stands, a boolean.
-fn key_text(value: &Value<'_>) -> Option<String> {
+fn key_text(value: Value<'_>) -> Option<Cow<'_, str>> {
     match value {
-        Value::Text(text) if !text.is_empty() => Some(text.to_string()),
-        Value::Number(text) => Some((*text).to_owned()),
-        Value::Bool(value) => Some(value.to_string()),
+        Value::Text(text) if !text.is_empty() => Some(text),
+        Value::Number(text) => Some(Cow::Borrowed(text)),
+        Value::Bool(value) => Some(Cow::Borrowed(if value { "true" } else { "false" })),
         Value::Text(_) | Value::Null | Value::Compound(_) => None,
     }
 }

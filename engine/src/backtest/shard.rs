@@ -1,35 +1,34 @@
 //! Some of the customers: their times, their states, their matches.
 
-use hashbrown::HashMap;
-use rustc_hash::{FxBuildHasher, FxHashMap};
-
 use super::Error;
+use super::batch::{Batch, Scanned};
+use super::customers::Customers;
 use super::order::{Held, Order};
-use super::scan::Scanned;
-use crate::matching::{PatternSet, State};
+use super::states::States;
+use crate::matching::{Found, Machine, PatternSet, State};
 
 /// Customers and what they have contributed.
 pub(super) struct Shard<'a> {
     set: &'a PatternSet,
-    /// Customers' numbers, in the order of their first events.
-    numbers: HashMap<Box<str>, u32, FxBuildHasher>,
-    /// Each customer's last time.
-    times: Vec<i64>,
-    /// What is not fresh, by customer's number and pattern's place.
-    states: FxHashMap<(u32, u32), State>,
+    customers: Customers,
+    states: States,
     order: Order,
     greatest: Option<i64>,
+    /// The customer and the time of each event of the batch in hand that touches any pattern.
+    touching: Vec<(u32, i64)>,
+    found: Vec<Found>,
 }
 
 impl<'a> Shard<'a> {
     pub fn new(set: &'a PatternSet, order: Order) -> Self {
         Self {
             set,
-            numbers: HashMap::default(),
-            times: Vec::new(),
-            states: FxHashMap::default(),
+            customers: Customers::default(),
+            states: States::default(),
             order,
             greatest: None,
+            touching: Vec::new(),
+            found: Vec::new(),
         }
     }
 
@@ -39,73 +38,66 @@ impl<'a> Shard<'a> {
     }
 
     pub fn customers(&self) -> u64 {
-        self.times.len() as u64
+        self.customers.len() as u64
     }
 
     pub fn into_order(self) -> Order {
         self.order
     }
 
-    /// Takes a customer's next event.
-    pub fn event(&mut self, event: Scanned<'_>) -> Result<(), Error> {
-        let customer = self.customer(event.key);
-        let time = match self.times.get_mut(customer as usize) {
-            Some(last) => {
-                // Time does not go backwards for a customer.
-                *last = event.time.max(*last);
-                *last
-            }
-            None => {
-                self.times.push(event.time);
-                event.time
-            }
-        };
-        self.greatest = self.greatest.max(Some(time));
-        for (place, met) in event.touched {
-            let Some(machine) = self.set.machine(*place) else { continue };
-            let mut state = self.states.remove(&(customer, *place)).unwrap_or_default();
-            while let Some(deadline) = machine.deadline(&state).filter(|deadline| *deadline < time) {
-                if let Some(found) = machine.tick(&mut state, deadline) {
-                    self.order.hold(Held::new(found, *place, event.key))?;
-                }
-            }
-            if let Some(found) = machine.event(&mut state, event.line, time, met) {
-                self.order.hold(Held::new(found, *place, event.key))?;
-            }
-            if !state.is_fresh() {
-                self.states.insert((customer, *place), state);
+    /// Takes its customers' next events: first all customers are looked up, so that the processor can wait for the
+    /// memory of several at a time, then all states.
+    pub fn batch(&mut self, batch: &Batch) -> Result<(), Error> {
+        let mut touching = std::mem::take(&mut self.touching);
+        touching.clear();
+        let mut greatest = self.greatest.unwrap_or(i64::MIN);
+        for event in batch.iter() {
+            let of = self.customers.event(event.key, event.hash, event.time);
+            greatest = greatest.max(of.1);
+            self.greatest = Some(greatest);
+            if !event.touched.is_empty() {
+                touching.push(of);
             }
         }
+        let events = batch.iter().filter(|event| !event.touched.is_empty());
+        for (event, (customer, time)) in events.zip(&touching) {
+            self.event(event, *customer, *time)?;
+        }
+        self.touching = touching;
         Ok(())
     }
 
-    fn customer(&mut self, key: &str) -> u32 {
-        if let Some(number) = self.numbers.get(key) {
-            return *number;
+    fn event(&mut self, event: Scanned<'_>, customer: u32, time: i64) -> Result<(), Error> {
+        for (place, met) in event.touched {
+            let Some(machine) = self.set.machine(*place) else { continue };
+            let found = &mut self.found;
+            self.states.with((customer, *place), |state| {
+                pass(machine, state, |deadline| deadline < time, found);
+                found.extend(machine.event(state, event.line, time, met));
+            });
+            for found in self.found.drain(..) {
+                self.order.hold(Held::new(found, *place, event.key))?;
+            }
         }
-        let number = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
-        self.numbers.insert(key.into(), number);
-        number
+        Ok(())
     }
 
     /// Lets what is still open pass, up to a time included.
     pub fn finish(&mut self, until: i64) -> Result<(), Error> {
-        let states = std::mem::take(&mut self.states);
-        let mut keys: Vec<&str> = vec![""; self.times.len()];
-        for (key, number) in &self.numbers {
-            if let Some(slot) = keys.get_mut(*number as usize) {
-                *slot = key;
-            }
-        }
-        for ((customer, place), mut state) in states {
+        for ((customer, place), mut state) in self.states.take() {
             let Some(machine) = self.set.machine(place) else { continue };
-            while let Some(deadline) = machine.deadline(&state).filter(|deadline| *deadline <= until) {
-                if let Some(found) = machine.tick(&mut state, deadline) {
-                    let key = keys.get(customer as usize).copied().unwrap_or_default();
-                    self.order.hold(Held::new(found, place, key))?;
-                }
+            pass(machine, &mut state, |deadline| deadline <= until, &mut self.found);
+            for found in self.found.drain(..) {
+                self.order.hold(Held::new(found, place, self.customers.key(customer)))?;
             }
         }
         Ok(())
+    }
+}
+
+/// Lets deadlines pass as long as they are due.
+fn pass(machine: &Machine, state: &mut State, due: impl Fn(i64) -> bool, found: &mut Vec<Found>) {
+    while let Some(deadline) = machine.deadline(state).filter(|deadline| due(*deadline)) {
+        found.extend(machine.tick(state, deadline));
     }
 }

@@ -13,6 +13,7 @@
 
 use super::Met;
 use super::moment::Moment;
+use super::moments::Moments;
 use super::plan::{Anchor, Plan, Seq, Step, Trailing};
 
 /// The longest chain that is kept here, in members; a state holds n (n + 1) / 2 moments at most.
@@ -35,9 +36,6 @@ enum Kind {
     Chain(Chain),
     All(All),
 }
-
-/// The state: moments, as each kind lays them out. Empty is fresh.
-pub(super) type Moments = Vec<Moment>;
 
 impl Machine {
     /// The machine of a plan, if it is simple enough.
@@ -102,8 +100,7 @@ const NONE: Moment = Moment::tick(i64::MIN);
 
 fn make_room(state: &mut Moments, room: usize) {
     if state.is_empty() {
-        state.reserve_exact(room);
-        state.resize(room, NONE);
+        *state = Moments::filled(NONE, room);
     }
 }
 
@@ -114,10 +111,6 @@ fn positions(ascending: &[Moment]) -> Vec<u64> {
 /// The n-th event: the state is a ring of the latest n − 1, whose oldest is where it turns.
 fn count(ring: &mut Moments, n: usize, window: Option<i64>, at: Moment) -> Option<Vec<u64>> {
     if ring.len() + 1 < n {
-        if ring.is_empty() {
-            // Most counts are small, and most customers have one event towards them.
-            ring.reserve_exact((n - 1).min(2));
-        }
         ring.push(at);
         return None;
     }
@@ -295,7 +288,7 @@ impl All {
             return None;
         }
         make_room(state, self.room());
-        let mut rest = state.as_mut_slice();
+        let mut rest = &mut state[..];
         let mut start = at;
         let mut complete = true;
         for (n, wanted) in &self.members {

@@ -13,6 +13,13 @@ impl Met {
         Self { low: 0, high: Vec::new() }
     }
 
+    /// The set of one predicate.
+    pub fn of(id: u16) -> Self {
+        let mut met = Self::none();
+        met.insert(id);
+        met
+    }
+
     /// Adds a predicate.
     pub fn insert(&mut self, id: u16) {
         let (word, bit) = (usize::from(id / 64), 1 << (id % 64));

@@ -10,6 +10,7 @@ mod flat;
 mod general;
 mod met;
 mod moment;
+mod moments;
 mod plan;
 mod set;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use set::{PatternSet, Touched};
 
 use codec::{Reader, Writer};
 use moment::Moment;
+use moments::Moments;
 use plan::{Plan, Predicates};
 
 /// A match.
@@ -62,7 +64,7 @@ enum Held {
     #[default]
     Fresh,
     /// Never empty.
-    Flat(flat::Moments),
+    Flat(Moments),
     General(Box<general::State>),
 }
 
@@ -175,7 +177,7 @@ impl Machine {
             Body::Flat(machine) => {
                 let mut held = match std::mem::take(&mut state.0) {
                     Held::Flat(held) => held,
-                    Held::Fresh | Held::General(_) => flat::Moments::new(),
+                    Held::Fresh | Held::General(_) => Moments::new(),
                 };
                 let found = match at.is_tick() {
                     true => machine.tick(&mut held, at.time),
@@ -212,7 +214,7 @@ impl Machine {
         let held = match (reader.byte()?, &self.body) {
             (tag::FRESH, _) => Held::Fresh,
             (tag::FLAT, Body::Flat(machine)) => {
-                let moments: flat::Moments = reader.list(Reader::moment)?;
+                let moments: Moments = reader.list(Reader::moment)?;
                 Held::Flat(Some(moments).filter(|m| !m.is_empty() && machine.accepts(m)).ok_or(Malformed)?)
             }
             (tag::GENERAL, Body::General(machine)) => Held::General(Box::new(machine.decode(&mut reader)?)),

@@ -42,16 +42,26 @@ impl PatternSet {
         self.machines.get(place as usize).map(Arc::as_ref)
     }
 
-    /// Finds out whom an event concerns. Machines that are not told of it would not have changed.
+    /// The attributes that any of the machines reads.
+    pub fn attributes(&self) -> impl Iterator<Item = &str> {
+        self.index.attributes()
+    }
+
+    /// Adds whom an event concerns. Machines that are not told of it would not have changed.
     pub fn touched(&self, event: &impl Attributes, touched: &mut Touched) {
-        touched.clear();
-        let mut owners: Vec<(u32, u16)> = Vec::new();
-        self.index.for_each_match(event, |of| owners.extend_from_slice(of));
-        owners.sort_unstable();
-        for (place, id) in owners {
-            match touched.last_mut() {
-                Some((last, met)) if *last == place => met.insert(id),
-                _ => touched.push((place, [id].into_iter().collect())),
+        let from = touched.len();
+        self.index.for_each_match(event, |owners| {
+            touched.extend(owners.iter().map(|(place, id)| (*place, Met::of(*id))));
+        });
+        let added = touched.get(from..).unwrap_or_default();
+        if !added.is_sorted_by(|a, b| a.0 < b.0) {
+            let mut added = touched.split_off(from);
+            added.sort_by_key(|(place, _)| *place);
+            for (place, met) in added {
+                match touched.get_mut(from..).and_then(<[_]>::last_mut) {
+                    Some((last, all)) if *last == place => all.extend(&met),
+                    _ => touched.push((place, met)),
+                }
             }
         }
     }

@@ -159,6 +159,7 @@ impl Matcher {
         let Some(tenant) = self.tenants.get_mut(tenant) else { return };
         let slots = &self.slots;
         let (set, places) = tenant.set.get_or_insert_with(|| tenant_set(&tenant.slots, slots));
+        self.touched.clear();
         set.touched(event, &mut self.touched);
         let Some(partition) = self.partitions.get_mut(usize::from(place.partition.0)) else { return };
         for (number, met) in &self.touched {

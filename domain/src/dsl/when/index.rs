@@ -4,7 +4,9 @@
 //! costs one look at each attribute that is filed under, and the predicates found there. The rest are asked one by
 //! one. The file only narrows down: the whole predicate always has the last word.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
 
 use super::{Operand, Predicate};
 use crate::json::is_numeric_text;
@@ -13,12 +15,20 @@ use crate::value::{Attributes, Comparison, Value};
 /// Predicates, each with what it belongs to. There is no removal: it is rebuilt from a list.
 #[derive(Clone, Debug)]
 pub struct PredicateIndex<T> {
-    entries: Vec<(Predicate, T)>,
+    entries: Vec<Entry<T>>,
     /// Of each attribute: the entries filed under what it may equal.
-    filed: HashMap<String, Tests>,
+    filed: FxHashMap<String, Tests>,
     /// The entries that are filed nowhere.
     unfiled: Vec<usize>,
     attributes: BTreeSet<String>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry<T> {
+    predicate: Predicate,
+    /// Whether it holds wherever it is found under what it is filed under.
+    exact: bool,
+    belongs_to: T,
 }
 
 /// A test that a predicate needs: the attribute of this name equals this literal.
@@ -34,9 +44,9 @@ enum Key<'a> {
 
 #[derive(Clone, Debug, Default)]
 struct Tests {
-    numbers: HashMap<u64, Vec<usize>>,
+    numbers: FxHashMap<u64, Vec<usize>>,
     bools: [Vec<usize>; 2],
-    texts: HashMap<String, Vec<usize>>,
+    texts: FxHashMap<String, Vec<usize>>,
 }
 
 impl<T> PredicateIndex<T> {
@@ -56,23 +66,35 @@ impl<T> PredicateIndex<T> {
                 self.attributes.insert(name.to_owned());
             }
         });
-        self.entries.push((predicate, belongs_to));
+        let exact = is_text_test(&predicate);
+        self.entries.push(Entry { predicate, exact, belongs_to });
     }
 
     /// Calls `f` with what each predicate that holds of `event` belongs to, in the order of their insertion.
     pub fn for_each_match<'a>(&'a self, event: &impl Attributes, mut f: impl FnMut(&'a T)) {
-        let mut candidates = self.unfiled.clone();
+        // Nearly always there is one list of candidates at most, which is used as it stands.
+        let mut only = self.unfiled.as_slice();
+        let mut several = Vec::new();
         for (name, tests) in &self.filed {
             let value = event.attribute(name);
-            candidates.extend(value.as_ref().and_then(Key::of).map_or(&[][..], |key| tests.under(&key)));
+            let found = value.as_ref().and_then(Key::of).map_or(&[][..], |key| tests.under(&key));
+            if only.is_empty() {
+                only = found;
+            } else if !found.is_empty() {
+                several.extend_from_slice(found);
+            }
         }
-        candidates.sort_unstable();
-        // One that is filed under several tests may have been found by each.
-        candidates.dedup();
-        for at in candidates {
-            let (predicate, belongs_to) = &self.entries[at];
-            if predicate.holds(event) {
-                f(belongs_to);
+        if !several.is_empty() {
+            several.extend_from_slice(only);
+            several.sort_unstable();
+            // One that is filed under several tests may have been found by each.
+            several.dedup();
+            only = &several;
+        }
+        for at in only {
+            let entry = &self.entries[*at];
+            if entry.exact || entry.predicate.holds(event) {
+                f(&entry.belongs_to);
             }
         }
     }
@@ -119,9 +141,24 @@ impl<T> PredicateIndex<T> {
     }
 }
 
+/// Whether a predicate says no more than that an attribute equals a text that nothing but itself equals.
+fn is_text_test(predicate: &Predicate) -> bool {
+    match predicate {
+        Predicate::Compare(Comparison::Equal, Operand::Attribute(_), literal) => {
+            matches!(Key::of_literal(literal), Some(Key::Text(_)))
+        }
+        _ => false,
+    }
+}
+
 impl<T> Default for PredicateIndex<T> {
     fn default() -> Self {
-        Self { entries: Vec::new(), filed: HashMap::new(), unfiled: Vec::new(), attributes: BTreeSet::new() }
+        Self {
+            entries: Vec::new(),
+            filed: FxHashMap::default(),
+            unfiled: Vec::new(),
+            attributes: BTreeSet::new(),
+        }
     }
 }
 
@@ -170,12 +207,14 @@ impl<'a> Key<'a> {
 
 impl Tests {
     fn file(&mut self, key: Key<'_>, at: usize) {
-        match key {
+        let list = match key {
             Key::Number(bits) => self.numbers.entry(bits).or_default(),
             Key::Bool(value) => &mut self.bools[usize::from(value)],
             Key::Text(text) => self.texts.entry(text.to_owned()).or_default(),
+        };
+        if list.last() != Some(&at) {
+            list.push(at);
         }
-        .push(at);
     }
 
     fn under(&self, key: &Key<'_>) -> &[usize] {
