@@ -1,7 +1,7 @@
 //! RFC 8259 over bytes that are known to be UTF-8, without making anything: where does what begins here end?
 //!
 //! Every function takes the place where something begins and tells the place after it, or `None` if it is refused.
-//! What is refused, and why, is said by [`parse`](crate::json::parse), which agrees with this in all cases.
+//! What is refused, and why, is said by `parse`, which agrees with this in all cases.
 //! A line feed is no white space here: it ends a line, and with it whatever is open.
 
 use super::Kind;

@@ -1,7 +1,7 @@
 //! Lines of JSON read lazily: each is checked in full in one pass, and only where wanted members lie is noted.
 //!
 //! Nothing is built, copied or unescaped until it is asked for. What is taken and what is refused is what
-//! [`parse`](super::parse) takes and refuses with [`Limits::STORED`](super::Limits::STORED); a property test holds
+//! `parse` takes and refuses with [`Limits::STORED`](super::Limits::STORED); a property test holds
 //! the two together. Nearly every line has the names of the line before it, in the same order: which name comes next
 //! is guessed, and a right guess costs a comparison of words. Read next: `cursor`, `token`.
 
