@@ -51,7 +51,10 @@ pub(super) fn token(input: &str) -> IResult<&str, Token<'_>> {
         value(Token::Open(Bracket::Curly), char('{')),
         value(Token::Close(Bracket::Curly), char('}')),
         value(Token::Quote, char('"')),
-        map(take_while1(|c| is_symbol_character(c) || "=<>*$:".contains(c)), Token::Word),
+        map(
+            take_while1(|c| is_symbol_character(c) || matches!(c, '=' | '<' | '>' | '*' | '$' | ':')),
+            Token::Word,
+        ),
         map(anychar, Token::Stray),
     ))
     .parse(input)
@@ -59,7 +62,7 @@ pub(super) fn token(input: &str) -> IResult<&str, Token<'_>> {
 
 /// Whether a symbol may hold `c`.
 fn is_symbol_character(c: char) -> bool {
-    c.is_alphanumeric() || "-_.?!/%&+".contains(c)
+    c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '?' | '!' | '/' | '%' | '&' | '+')
 }
 
 /// Whether `word`, standing bare, is read as a symbol: nothing else, and nothing more.

@@ -120,14 +120,15 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// The CPU time of this process so far. The scheduler's own count knows nanoseconds but only of the main thread; the
-/// process's, in hundredths of a second, knows the others.
+/// process's, in hundredths of a second, is taken where other threads have worked.
 fn cpu_seconds() -> f64 {
     let main = std::fs::read_to_string("/proc/self/schedstat").unwrap();
     let main = main.split_whitespace().next().unwrap().parse::<f64>().unwrap() / 1e9;
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split_whitespace().collect();
     let ticks: f64 = fields[11..13].iter().map(|ticks| ticks.parse::<f64>().unwrap()).sum();
-    main.max(ticks / 100.0 - 0.02)
+    let all = ticks / 100.0;
+    if all > main + 0.02 { all } else { main }
 }
 
 fn peak_mib() -> f64 {

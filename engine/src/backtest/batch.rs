@@ -56,6 +56,11 @@ impl Batch {
         self.events.push(Event { line, time, hash, key_end, touched_end });
     }
 
+    /// The hashes of the keys of events from a place on.
+    pub fn hashes(&self, from: usize) -> impl Iterator<Item = u64> {
+        self.events.get(from..).unwrap_or_default().iter().map(|event| event.hash)
+    }
+
     /// The events.
     pub fn iter(&self) -> impl Iterator<Item = Scanned<'_>> {
         let (mut key, mut touched) = (0, 0);

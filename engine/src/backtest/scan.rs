@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use domain::json::{self, Json, scan};
 use domain::time::Stamp;
-use domain::value::{Attributes, Value};
+use domain::value::Value;
 
 use super::batch::{self, Batch};
 use super::input::{Block, LONGEST_LINE};
@@ -47,7 +47,8 @@ impl Tally {
 pub(super) struct Scanner<'a> {
     set: &'a PatternSet,
     key: &'a str,
-    time_field: &'a str,
+    /// The place of the time among the attributes that are asked for; the key has the first.
+    time: usize,
     lines: scan::Scanner,
     pub tally: Tally,
 }
@@ -55,7 +56,7 @@ pub(super) struct Scanner<'a> {
 impl<'a> Scanner<'a> {
     pub fn new(set: &'a PatternSet, key: &'a str, time_field: &'a str) -> Self {
         let lines = scan::Scanner::new([key, time_field].into_iter().chain(set.attributes()));
-        Self { set, key, time_field, lines, tally: Tally::default() }
+        Self { set, key, time: usize::from(time_field != key), lines, tally: Tally::default() }
     }
 
     /// Adds the events of a block, divided among batches by their keys.
@@ -113,10 +114,10 @@ impl<'a> Scanner<'a> {
     /// The event of the line that was read last.
     fn event(&mut self, line: u64, text: &str, batches: &mut [Batch]) {
         let event = self.lines.event(text);
-        let Some(key) = event.attribute(self.key).and_then(key_text) else {
+        let Some(key) = event.nth(0).and_then(key_text) else {
             return self.tally.skip(line, || format!("no usable {:?}", self.key));
         };
-        let time = event.attribute(self.time_field).as_ref().and_then(time_of).unwrap_or_else(|| {
+        let time = event.nth(self.time).as_ref().and_then(time_of).unwrap_or_else(|| {
             self.tally.without_time += 1;
             i64::try_from(line).unwrap_or(i64::MAX)
         });
@@ -163,7 +164,7 @@ fn key_text(value: Value<'_>) -> Option<Cow<'_, str>> {
 /// A time in milliseconds: of a number, its fraction cut off, or of an RFC 3339 string.
 fn time_of(value: &Value<'_>) -> Option<i64> {
     match value {
-        Value::Number(text) => text.parse().ok().or_else(|| {
+        Value::Number(text) => digits(text).or_else(|| text.parse().ok()).or_else(|| {
             let millis = text.parse::<f64>().ok()?.trunc();
             // Both bounds are exact in f64; the upper one is the first that is too great.
             (millis >= i64::MIN as f64 && millis < i64::MAX as f64).then_some(millis as i64)
@@ -171,6 +172,32 @@ fn time_of(value: &Value<'_>) -> Option<i64> {
         Value::Text(text) => Stamp::from_rfc3339(text).map(|stamp| stamp.0),
         Value::Null | Value::Bool(_) | Value::Compound(_) => None,
     }
+}
+
+/// A number of nothing but digits that cannot be too many, eight at a time.
+fn digits(text: &str) -> Option<i64> {
+    if text.len() > 18 {
+        return None;
+    }
+    let (eights, rest) = text.as_bytes().as_chunks::<8>();
+    let high =
+        eights.iter().try_fold(0, |number, eight| Some(number * 100_000_000 + eight_digits(*eight)?))?;
+    rest.iter().try_fold(high, |number, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit < 10).then(|| number * 10 + i64::from(digit))
+    })
+}
+
+fn eight_digits(text: [u8; 8]) -> Option<i64> {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let digits = u64::from_le_bytes(text) ^ (ONES * b'0' as u64);
+    if (digits.wrapping_add(ONES * (0x80 - 10)) | digits) & (ONES << 7) != 0 {
+        return None;
+    }
+    // Neighbours make pairs, pairs fours, fours the eight; the first digit is the lowest byte.
+    let pairs = (digits * 10 + (digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs * 100 + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    Some(((fours * 10_000 + (fours >> 32)) & 0xffff_ffff) as i64)
 }
 
 #[cfg(test)]
@@ -183,6 +210,9 @@ mod tests {
             ("1700000000003", Some(1_700_000_000_003)),
             ("1700000000003.9", Some(1_700_000_000_003)),
             ("-1.9", Some(-1)),
+            ("12345678", Some(12_345_678)),
+            ("999999999999999999", Some(999_999_999_999_999_999)),
+            ("9223372036854775807", Some(i64::MAX)),
             ("1.7e12", Some(1_700_000_000_000)),
             ("1e30", None),
             ("99999999999999999999", None),

@@ -2,7 +2,7 @@
 
 use super::Error;
 use super::batch::{Batch, Scanned};
-use super::customers::Customers;
+use super::customers::{Customers, TOGETHER};
 use super::order::{Held, Order};
 use super::states::States;
 use crate::matching::{Found, Machine, PatternSet, State};
@@ -51,7 +51,10 @@ impl<'a> Shard<'a> {
         let mut touching = std::mem::take(&mut self.touching);
         touching.clear();
         let mut greatest = self.greatest.unwrap_or(i64::MIN);
-        for event in batch.iter() {
+        for (place, event) in batch.iter().enumerate() {
+            if place % TOGETHER == 0 {
+                self.customers.bring_near(batch.hashes(place));
+            }
             let of = self.customers.event(event.key, event.hash, event.time);
             greatest = greatest.max(of.1);
             self.greatest = Some(greatest);

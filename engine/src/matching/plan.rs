@@ -3,9 +3,8 @@
 //! What is undone here: members that stand alone, nested `any`s and `seq`s, counts of counts, the two ways to end a
 //! `seq` with `fail`. Both kinds of machine are built from a [`Plan`]. Read next: `general` and `flat`.
 
-use std::collections::HashMap;
-
 use domain::dsl::when::{Predicate, Trigger};
+use rustc_hash::FxHashMap;
 
 use super::Met;
 
@@ -80,17 +79,21 @@ pub(super) struct Predicates {
     pub list: Vec<Predicate>,
     /// Those that stand outside every `fail`.
     pub wanted: Met,
-    numbers: HashMap<String, u16>,
+    numbers: FxHashMap<Predicate, u16>,
 }
 
 impl Predicates {
     fn number(&mut self, predicate: &Predicate, guard: bool) -> u16 {
         // The checks allow 1,000 forms in a trigger, so the numbers do not run out.
         let next = u16::try_from(self.list.len()).unwrap_or(u16::MAX);
-        let id = *self.numbers.entry(predicate.to_string()).or_insert_with(|| {
-            self.list.push(predicate.clone());
-            next
-        });
+        let id = match self.numbers.get(predicate) {
+            Some(known) => *known,
+            None => {
+                self.list.push(predicate.clone());
+                self.numbers.insert(predicate.clone(), next);
+                next
+            }
+        };
         if !guard {
             self.wanted.insert(id);
         }

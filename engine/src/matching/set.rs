@@ -1,11 +1,11 @@
 //! The patterns that an event concerns, without asking each pattern.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use domain::dsl::when::Predicate;
 use domain::dsl::when::index::PredicateIndex;
 use domain::value::Attributes;
+use rustc_hash::FxHashMap;
 
 use super::{Machine, Met};
 
@@ -24,17 +24,18 @@ impl PatternSet {
     /// A set of these machines.
     pub fn new(machines: Vec<Arc<Machine>>) -> Self {
         let mut predicates: Vec<(Predicate, Vec<(u32, u16)>)> = Vec::new();
-        let mut numbers: HashMap<String, usize> = HashMap::new();
+        let mut numbers: FxHashMap<&Predicate, usize> = FxHashMap::default();
         for (place, machine) in (0..).zip(&machines) {
             for (id, predicate) in (0..).zip(machine.predicates()) {
-                let number = *numbers.entry(predicate.to_string()).or_insert(predicates.len());
+                let number = *numbers.entry(predicate).or_insert(predicates.len());
                 match predicates.get_mut(number) {
                     Some((_, owners)) => owners.push((place, id)),
                     None => predicates.push((predicate.clone(), vec![(place, id)])),
                 }
             }
         }
-        Self { machines, index: predicates.into_iter().collect() }
+        let index = predicates.into_iter().collect();
+        Self { machines, index }
     }
 
     /// The machine at a place.

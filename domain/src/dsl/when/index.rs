@@ -44,6 +44,8 @@ enum Key<'a> {
 
 #[derive(Clone, Debug, Default)]
 struct Tests {
+    /// A bit for the length of each of the texts; the highest for all that are longer.
+    lengths: u64,
     numbers: FxHashMap<u64, Vec<usize>>,
     bools: [Vec<usize>; 2],
     texts: FxHashMap<String, Vec<usize>>,
@@ -77,7 +79,7 @@ impl<T> PredicateIndex<T> {
         let mut several = Vec::new();
         for (name, tests) in &self.filed {
             let value = event.attribute(name);
-            let found = value.as_ref().and_then(Key::of).map_or(&[][..], |key| tests.under(&key));
+            let found = value.as_ref().map_or(&[][..], |value| tests.under_value(value));
             if only.is_empty() {
                 only = found;
             } else if !found.is_empty() {
@@ -205,16 +207,36 @@ impl<'a> Key<'a> {
     }
 }
 
+fn length(text: &str) -> u64 {
+    1 << text.len().min(63)
+}
+
 impl Tests {
     fn file(&mut self, key: Key<'_>, at: usize) {
         let list = match key {
             Key::Number(bits) => self.numbers.entry(bits).or_default(),
             Key::Bool(value) => &mut self.bools[usize::from(value)],
-            Key::Text(text) => self.texts.entry(text.to_owned()).or_default(),
+            Key::Text(text) => {
+                self.lengths |= length(text);
+                self.texts.entry(text.to_owned()).or_default()
+            }
         };
         if list.last() != Some(&at) {
             list.push(at);
         }
+    }
+
+    /// What is filed under the key of a value. Most texts have another length than those that are filed under.
+    #[inline]
+    fn under_value(&self, value: &Value<'_>) -> &[usize] {
+        match value {
+            Value::Text(text) if self.lengths & length(text) == 0 && self.has_texts_only() => &[],
+            value => Key::of(value).map_or(&[], |key| self.under(&key)),
+        }
+    }
+
+    fn has_texts_only(&self) -> bool {
+        self.numbers.is_empty() && self.bools.iter().all(Vec::is_empty)
     }
 
     fn under(&self, key: &Key<'_>) -> &[usize] {

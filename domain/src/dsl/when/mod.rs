@@ -40,7 +40,7 @@ pub enum Trigger {
 }
 
 /// A predicate on one event.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Predicate {
     /// `(= a b)` and its like.
     Compare(Comparison, Operand, Operand),
@@ -57,7 +57,7 @@ pub enum Predicate {
 }
 
 /// A side of a comparison.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Operand {
     /// An attribute of the event, by name.
     Attribute(String),

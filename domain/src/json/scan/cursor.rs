@@ -7,17 +7,25 @@
 use super::Kind;
 
 /// The byte at a place; 0, which begins nothing, beyond the end.
+#[inline]
 pub(super) fn byte(bytes: &[u8], at: usize) -> u8 {
     bytes.get(at).copied().unwrap_or(0)
 }
 
 /// Eight bytes, the first the lowest.
+#[inline]
 pub(super) fn word(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..)?.first_chunk().map(|chunk| u64::from_le_bytes(*chunk))
 }
 
-/// Over white space.
-pub(super) fn space(bytes: &[u8], mut at: usize) -> usize {
+/// Over white space, of which there nearly always is none.
+#[inline]
+pub(super) fn space(bytes: &[u8], at: usize) -> usize {
+    if byte(bytes, at) > b' ' { at } else { over_space(bytes, at) }
+}
+
+#[cold]
+fn over_space(bytes: &[u8], mut at: usize) -> usize {
     while matches!(byte(bytes, at), b' ' | b'\t' | b'\r') {
         at += 1;
     }
@@ -29,7 +37,7 @@ pub(super) fn value(bytes: &[u8], at: usize, depth: usize) -> Option<(Kind, usiz
     match byte(bytes, at) {
         b'"' => string(bytes, at),
         b'-' | b'0'..=b'9' => number(bytes, at).map(|end| (Kind::Number, end)),
-        b'{' => members(bytes, at, depth, |_| {}).map(|end| (Kind::Object, end)),
+        b'{' => object(bytes, at, depth).map(|end| (Kind::Object, end)),
         b'[' => array(bytes, at, depth).map(|end| (Kind::Array, end)),
         b't' => literal(bytes, at, b"true").map(|end| (Kind::True, end)),
         b'f' => literal(bytes, at, b"false").map(|end| (Kind::False, end)),
@@ -38,25 +46,39 @@ pub(super) fn value(bytes: &[u8], at: usize, depth: usize) -> Option<(Kind, usiz
     }
 }
 
+fn object(bytes: &[u8], at: usize, depth: usize) -> Option<usize> {
+    members(bytes, at, depth, |_| {})
+}
+
 fn literal(bytes: &[u8], at: usize, word: &[u8]) -> Option<usize> {
     bytes.get(at..)?.starts_with(word).then_some(at + word.len())
 }
 
 /// A string, from quote to quote.
+#[inline]
 pub(super) fn string(bytes: &[u8], at: usize) -> Option<(Kind, usize)> {
-    let mut at = plain(bytes, at + 1);
-    let mut kind = Kind::Plain;
+    let end = plain(bytes, at + 1);
+    match byte(bytes, end) {
+        b'"' => Some((Kind::Plain, end + 1)),
+        b'\\' => escaped(bytes, end).map(|end| (Kind::Escaped, end)),
+        _ => None,
+    }
+}
+
+/// The rest of a string from its first escape.
+#[cold]
+fn escaped(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
         match byte(bytes, at) {
-            b'"' => return Some((kind, at + 1)),
+            b'"' => return Some(at + 1),
             b'\\' => at = plain(bytes, escape(bytes, at)?),
             _ => return None,
         }
-        kind = Kind::Escaped;
     }
 }
 
 /// The first byte that is not just part of a string: a quote, a backslash, a control character, or the end.
+#[inline]
 fn plain(bytes: &[u8], mut at: usize) -> usize {
     while let Some(word) = word(bytes, at) {
         let special = special(word);
@@ -76,11 +98,10 @@ fn plain(bytes: &[u8], mut at: usize) -> usize {
 fn special(word: u64) -> u64 {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGHS: u64 = ONES << 7;
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word;
-    let quote = zero(word ^ (ONES * b'"' as u64));
-    let backslash = zero(word ^ (ONES * b'\\' as u64));
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    (quote | backslash | control) & HIGHS
+    // With its second bit turned, a quote follows right after the control characters.
+    let quote_or_control = (word ^ (ONES * 2)).wrapping_sub(ONES * 0x21);
+    let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    (quote_or_control | backslash) & !word & HIGHS
 }
 
 fn escape(bytes: &[u8], at: usize) -> Option<usize> {
@@ -122,12 +143,30 @@ fn number(bytes: &[u8], mut at: usize) -> Option<usize> {
 }
 
 /// One digit or more.
+#[inline]
 fn digits(bytes: &[u8], from: usize) -> Option<usize> {
     let mut at = from;
+    while let Some(word) = word(bytes, at) {
+        let others = no_digits(word);
+        if others != 0 {
+            at += (others.trailing_zeros() / 8) as usize;
+            return (at > from).then_some(at);
+        }
+        at += 8;
+    }
     while byte(bytes, at).is_ascii_digit() {
         at += 1;
     }
     (at > from).then_some(at)
+}
+
+/// The highest bit of each byte that is no digit; beyond the first of them some may be wrong: what an addition carries
+/// reaches only upwards.
+#[inline]
+fn no_digits(word: u64) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let digits = word ^ (ONES * b'0' as u64);
+    (digits.wrapping_add(ONES * (0x80 - 10)) | digits) & (ONES << 7)
 }
 
 fn array(bytes: &[u8], at: usize, depth: usize) -> Option<usize> {

@@ -37,7 +37,7 @@ enum Kind {
     Array,
 }
 
-/// Where in the text a value lies; a string with its quotes.
+/// Where in the text a value lies; a string without escapes without its quotes.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     kind: Kind,
@@ -107,20 +107,20 @@ impl Scanner {
         let close = match byte(bytes, at) {
             b'}' => at,
             _ => loop {
-                let from = match self.tokens.guess(last, bytes, at) {
-                    Some((token, end)) => {
+                let (member, from) = match self.tokens.guess(last, bytes, at) {
+                    Some((token, member, end)) => {
                         last = token;
-                        space(bytes, end)
+                        (member, space(bytes, end))
                     }
                     None => {
                         let (kind, name_end, from) = name(bytes, at)?;
                         last = self.tokens.learn(last, &unquoted(kind, text.get(at..name_end)?), kind);
-                        from
+                        (self.tokens.member(last), from)
                     }
                 };
                 let (kind, end) = value(bytes, from, 1)?;
-                if let Some(found) = self.tokens.member(last).and_then(|member| self.found.get_mut(member)) {
-                    *found = Some(Place { kind, from, to: end });
+                if let Some(found) = member.and_then(|member| self.found.get_mut(member)) {
+                    *found = Some(Place::new(kind, from, end));
                 }
                 at = space(bytes, end);
                 match byte(bytes, at) {
@@ -158,17 +158,27 @@ pub struct Event<'a> {
     text: &'a str,
 }
 
-impl Attributes for Event<'_> {
-    fn attribute(&self, name: &str) -> Option<Value<'_>> {
-        let wanted = self.scanner.wanted(name)?;
+impl<'a> Event<'a> {
+    /// The attribute that was given to [`Scanner::new`] in this place, if no name was given twice up to there.
+    pub fn nth(&self, place: usize) -> Option<Value<'a>> {
+        self.shown(self.scanner.wanted.get(place)?)
+    }
+
+    fn shown(&self, wanted: &Wanted) -> Option<Value<'a>> {
         if let Some(whole) = self.scanner.found(wanted.whole) {
             return Some(shown(self.text, whole));
         }
         let mut place = self.scanner.found(wanted.root?)?;
-        for part in name.split('.').skip(1) {
+        for part in wanted.name.split('.').skip(1) {
             place = member(self.text, place, part)?;
         }
         Some(shown(self.text, place))
+    }
+}
+
+impl Attributes for Event<'_> {
+    fn attribute(&self, name: &str) -> Option<Value<'_>> {
+        self.shown(self.scanner.wanted(name)?)
     }
 }
 
@@ -182,16 +192,25 @@ fn member(text: &str, object: Place, part: &str) -> Option<Place> {
         let (kind, from, to) = member.name;
         if text.get(from..to).is_some_and(|quoted| unquoted(kind, quoted) == part) {
             let (kind, from, to) = member.value;
-            found = Some(Place { kind, from, to });
+            found = Some(Place::new(kind, from, to));
         }
     })?;
     found
 }
 
+impl Place {
+    #[inline]
+    fn new(kind: Kind, from: usize, to: usize) -> Self {
+        let quote = usize::from(kind == Kind::Plain);
+        Self { kind, from: from + quote, to: to - quote }
+    }
+}
+
 fn shown(text: &str, place: Place) -> Value<'_> {
     let text = text.get(place.from..place.to).unwrap_or_default();
     match place.kind {
-        Kind::Plain | Kind::Escaped => Value::Text(unquoted(place.kind, text)),
+        Kind::Plain => Value::Text(Cow::Borrowed(text)),
+        Kind::Escaped => Value::Text(unquoted(place.kind, text)),
         Kind::Number => Value::Number(text),
         Kind::True => Value::Bool(true),
         Kind::False => Value::Bool(false),

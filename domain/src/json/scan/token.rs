@@ -41,11 +41,12 @@ impl Tokens {
         Self { list: vec![Token::default(); 2], numbers: FxHashMap::default(), members }
     }
 
-    /// The name that stands at a place and its end, if it is the one that came after `last` before.
-    pub fn guess(&self, last: usize, bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    /// The name that stands at a place, its member and its end, if it is the one that came after `last` before.
+    #[inline]
+    pub fn guess(&self, last: usize, bytes: &[u8], at: usize) -> Option<(usize, Option<usize>, usize)> {
         let next = self.list.get(last)?.next;
         let token = self.list.get(next)?;
-        (token.len > 0 && token.stands_at(bytes, at)).then_some((next, at + token.len))
+        token.stands_at(bytes, at).then_some((next, token.member, at + token.len))
     }
 
     /// The place of a name among the members, if it is one that may be asked for.
@@ -89,13 +90,15 @@ impl Tokens {
 }
 
 impl Token {
+    #[inline]
     fn stands_at(&self, bytes: &[u8], mut at: usize) -> bool {
         let mut left = self.len;
         for expected in self.words {
             // Close to the end of the text nothing is guessed.
             let Some(word) = word(bytes, at) else { return false };
             if left <= 8 {
-                return (word ^ expected) << (64 - 8 * left) == 0;
+                // The two that stand for no name have no length.
+                return left > 0 && (word ^ expected) << (64 - 8 * left) == 0;
             }
             if word != expected {
                 return false;
