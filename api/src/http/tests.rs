@@ -1,5 +1,7 @@
 //! The edge over a real record in a temporary folder: order of checks, resources, events, walls.
 
+mod isolation;
+
 use std::sync::Arc;
 
 use axum::Router;

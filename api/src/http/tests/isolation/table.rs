@@ -1,0 +1,158 @@
+//! What each row of the route table is asked with: whose ids its path and query take, a body that would do, and
+//! what it answers to whom it belongs.
+//!
+//! A row that is not declared here fails the matrix: who adds a route says what its ids name.
+
+/// What an id names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Names {
+    Pattern,
+    Template,
+    /// A type of integrations that is set up.
+    Integration,
+    /// The same, by its uuid.
+    Setting,
+    /// A key attribute value: everybody is somebody's customer, so one who never came is an empty answer.
+    Customer,
+    Reaction,
+    Client,
+}
+
+impl Names {
+    pub const ALL: [Self; 7] = [
+        Self::Pattern,
+        Self::Template,
+        Self::Integration,
+        Self::Setting,
+        Self::Customer,
+        Self::Reaction,
+        Self::Client,
+    ];
+
+    /// What is asked for one that is not there.
+    pub fn missing(self) -> u16 {
+        if self == Self::Customer { 200 } else { 404 }
+    }
+}
+
+/// A row as it is asked.
+pub struct Declared {
+    /// Method and path, as the route table has them.
+    pub row: &'static str,
+    /// What `{id}`, `{type}` or `{key}` names.
+    pub item: Option<Names>,
+    /// What the query names: `customer` and whose.
+    pub query: &'static [(&'static str, Names)],
+    /// A body that is accepted.
+    pub body: &'static str,
+    /// The answer to whom it belongs.
+    pub own: u16,
+    /// Whether the other tenant is told its own secrets by it: a control that the search for them works.
+    pub tells: bool,
+    /// Whether its answers come in pages, with cursors.
+    pub paged: bool,
+}
+
+const fn row(row: &'static str, own: u16, body: &'static str) -> Declared {
+    Declared { row, item: None, query: &[], body, own, tells: false, paged: false }
+}
+
+impl Declared {
+    const fn of(self, item: Names) -> Self {
+        Self { item: Some(item), ..self }
+    }
+
+    const fn query(self, query: &'static [(&'static str, Names)]) -> Self {
+        Self { query, ..self }
+    }
+
+    const fn tells(self) -> Self {
+        Self { tells: true, ..self }
+    }
+
+    const fn paged(self) -> Self {
+        Self { paged: true, ..self }
+    }
+}
+
+const PATTERN: &str = r#"{"name":"mine","when":"(event (= type \"mine\"))","then":"(send echo message {})"}"#;
+const TEMPLATE: &str = r#"{"name":"mine","template":"mine"}"#;
+const TWILIO: &str = r#"{"account":"mine","password":"mine"}"#;
+const LISTS: &[(&str, Names)] = &[("customer", Names::Customer), ("pattern", Names::Pattern)];
+
+/// Every row.
+pub const DECLARED: &[Declared] = &[
+    row("POST /token", 401, "grant_type=client_credentials&client_id=nobody&client_secret=wrong"),
+    row("GET /tenants/{tid}", 200, "").tells(),
+    row("GET /tenants/{tid}/key-attribute", 200, "").tells(),
+    row("POST /tenants/{tid}/key-attribute", 200, r#"{"key":"mine-key"}"#),
+    row("GET /tenants/{tid}/patterns", 200, "").tells(),
+    row("POST /tenants/{tid}/patterns", 201, PATTERN),
+    row("GET /tenants/{tid}/patterns/{id}", 200, "").of(Names::Pattern).tells(),
+    row("PUT /tenants/{tid}/patterns/{id}", 200, r#"{"description":"mine"}"#).of(Names::Pattern),
+    row("DELETE /tenants/{tid}/patterns/{id}", 204, "").of(Names::Pattern),
+    row("GET /tenants/{tid}/templates", 200, "").tells(),
+    row("POST /tenants/{tid}/templates", 201, TEMPLATE),
+    row("GET /tenants/{tid}/templates/{id}", 200, "").of(Names::Template).tells(),
+    row("PUT /tenants/{tid}/templates/{id}", 200, r#"{"description":"mine"}"#).of(Names::Template),
+    row("DELETE /tenants/{tid}/templates/{id}", 204, "").of(Names::Template),
+    row("GET /tenants/{tid}/integrations", 200, "").tells(),
+    row("POST /tenants/{tid}/integrations", 200, r#"{"id":"twilio","account":"mine","password":"mine"}"#),
+    row("GET /tenants/{tid}/integrations/{type}", 200, "").of(Names::Integration).tells(),
+    // Setting one up makes it, whoever else has one of that type.
+    row("POST /tenants/{tid}/integrations/{type}", 404, "{}"),
+    row("DELETE /tenants/{tid}/integrations/{type}", 204, "").of(Names::Integration),
+    row(
+        "POST /tenants/{tid}/salesforce",
+        200,
+        r#"{"secret-token":"m","username":"m","password":"m","consumer-key":"m","consumer-secret":"m"}"#,
+    ),
+    row("POST /tenants/{tid}/twilio", 200, TWILIO),
+    row("POST /tenants/{tid}/sendgrid", 200, TWILIO),
+    row("POST /tenants/{tid}/urban-airship", 200, r#"{"username":"mine","password":"mine"}"#),
+    row("POST /tenants/{tid}/datasift", 200, r#"{"username":"mine","api-key":"mine"}"#),
+    row("POST /tenants/{tid}/pusher", 200, r#"{"key":"mine","secret":"mine"}"#),
+    row("POST /tenants/{tid}/zendesk", 200, r#"{"subdomain":"mine","email":"m@example.com","token":"mine"}"#),
+    row("POST /tenants/{tid}/webhook", 200, r#"{"secret":"mine"}"#),
+    row("POST /tenants/{tid}/rest-api", 200, r#"{"secret":"mine"}"#),
+    row("POST /tenants/{tid}/generic", 200, "{}"),
+    row("POST /tenants/{tid}/echo", 200, "{}"),
+    row("GET /v1/tenants/{tid}/integrations", 200, "").tells(),
+    row(
+        "POST /v1/tenants/{tid}/integrations",
+        201,
+        r#"{"type":"Sendgrid","name":"mine","active":true,"properties":{"account":"mine","password":"mine"}}"#,
+    ),
+    row("GET /v1/tenants/{tid}/integrations/{id}", 200, "").of(Names::Setting).tells(),
+    row("PUT /v1/tenants/{tid}/integrations/{id}", 200, r#"{"active":true}"#).of(Names::Setting),
+    row("DELETE /v1/tenants/{tid}/integrations/{id}", 204, "").of(Names::Setting),
+    row("POST /tenants/{tid}/event", 201, r#"{"mine-key":"mine","type":"mine"}"#),
+    row("GET /tenants/{tid}/event/history", 200, "").tells(),
+    row("POST /tenants/{tid}/events", 200, r#"[{"mine-key":"mine","type":"mine"}]"#),
+    row(
+        "POST /tenants/{tid}/patterns/validate",
+        200,
+        r#"{"when":"(event (= a 1))","then":"(send echo message {})"}"#,
+    ),
+    row("GET /tenants/{tid}/patterns/{id}/matches", 200, "")
+        .of(Names::Pattern)
+        .query(&[("customer", Names::Customer)])
+        .paged(),
+    row("GET /tenants/{tid}/patterns/{id}/contributing", 200, "")
+        .of(Names::Pattern)
+        .query(&[("key", Names::Customer)])
+        .tells(),
+    row("GET /tenants/{tid}/customers/{key}", 200, "").of(Names::Customer).tells().paged(),
+    row("GET /tenants/{tid}/reactions", 200, "").query(LISTS).paged(),
+    row("GET /tenants/{tid}/reactions/{id}", 200, "").of(Names::Reaction).tells(),
+    row("POST /tenants/{tid}/reactions/{id}/cancel", 200, "").of(Names::Reaction),
+    row("GET /tenants/{tid}/audit", 200, "").tells().paged(),
+    row("GET /tenants", 200, ""),
+    row("POST /tenants", 409, r#"{"id":"mine","name":"mine"}"#),
+    row("GET /tenants/{tid}/clients", 200, ""),
+    row("POST /tenants/{tid}/clients", 201, r#"{"name":"mine"}"#),
+    row("DELETE /tenants/{tid}/clients/{id}", 204, "").of(Names::Client),
+    row("GET /healthz", 200, ""),
+    row("GET /readyz", 200, ""),
+    row("GET /metrics", 200, ""),
+];
