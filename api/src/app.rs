@@ -202,6 +202,7 @@ impl App {
         app.follow(&system, engine, notifier);
         let head = system.record.head().borrow().position;
         catch_up(&system.views, head).await?;
+        finish_erasures(&system).await?;
         app.new_admin = admin(&system, config.admin.clone()).await?;
         let state = State::new(system, settings).map_err(|e| Error::Ended(e.to_string()))?;
         app.listen(&Arc::new(state), &config).await?;
@@ -283,6 +284,18 @@ fn endpoints(config: &Config, record: &Arc<dyn Record>, vault: &Arc<Vault>) -> E
         bases: Arc::new(config.bases.clone()),
     });
     config.rates.iter().fold(all, |endpoints, (name, rate)| endpoints.limited(name, *rate))
+}
+
+/// Destroys keys whose erasure was noted, and then cut off by a crash.
+async fn finish_erasures(system: &System) -> Result<(), Error> {
+    for tenant in system.views.tenants().await? {
+        let erasures = crypto::erasures(&*system.record, &tenant.id).await?;
+        let finished = crypto::finish_erasures(&*system.record, &tenant.id, &erasures).await?;
+        if finished > 0 {
+            tracing::warn!(tenant = %tenant.id, finished, "erasures that were cut off have been finished");
+        }
+    }
+    Ok(())
 }
 
 /// Makes an admin client where there is none; its id and secret if the secret was drawn here.

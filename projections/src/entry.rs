@@ -7,7 +7,7 @@ use cqrs_es::DomainEvent;
 use domain::ids::{Position, ReactionId, TenantId};
 use domain::time::Stamp;
 use domain::{client, integration, pattern, reaction, template, tenant};
-use eventlog::crypto::{Opened, Vault};
+use eventlog::crypto::{Erasure, Opened, Vault};
 use eventlog::record::{Recorded, StreamKind};
 use serde::de::DeserializeOwned;
 
@@ -37,6 +37,8 @@ pub(crate) enum Body {
     Template(template::Event),
     Integration(integration::Event),
     Reaction(ReactionId, Box<reaction::Event>),
+    /// A customer was erased.
+    Erasure(Erasure),
     /// A customer's who was erased: passed over, and counted.
     Erased,
     /// Nothing that a read model is made from.
@@ -69,6 +71,7 @@ fn of_aggregate(row: Recorded) -> Result<Entry, Error> {
         StreamKind::Pattern => Body::Pattern(aggregate(&row)?),
         StreamKind::Template => Body::Template(aggregate(&row)?),
         StreamKind::Integration => Body::Integration(aggregate(&row)?),
+        StreamKind::Erasure => Body::Erasure(Erasure::read(&row)?),
         StreamKind::Reaction
         | StreamKind::Listener
         | StreamKind::Augment

@@ -99,6 +99,7 @@ pub static ROUTES: &[Route] = &[
         patterns::contributing::show
     ),
     route!(GET "/tenants/{tid}/customers/{key}", Versioned, Tenant(Read), NONE, customers::timeline),
+    route!(DELETE "/tenants/{tid}/customers/{key}", Versioned, Tenant(Write), NONE, customers::erase),
     route!(GET "/tenants/{tid}/reactions", Versioned, Tenant(Read), NONE, reactions::list),
     route!(GET "/tenants/{tid}/reactions/{id}", Versioned, Tenant(Read), NONE, reactions::show),
     route!(POST "/tenants/{tid}/reactions/{id}/cancel", Versioned, Tenant(Write), NONE, reactions::cancel),

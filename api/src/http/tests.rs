@@ -547,3 +547,47 @@ async fn the_same_integrations_are_there_under_v1() {
         assert_eq!(answered.status, status, "{line}: {}", answered.body);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_erased_customer_is_gone_from_every_answer_and_may_come_back_as_a_new_one() {
+    let edge = Edge::new(|_| {}).await;
+    let token = &edge.tenant("a", ALL).await;
+    edge.ask("POST /tenants/a/key-attribute", token, r#"{"key":"id"}"#).await;
+    let pattern = r#"{"name":"p","status":true,"when":"(event (= type \"x\"))",
+        "then":"(seq (send echo message {:message *name*}) (expect (= $type \"never\")))"}"#;
+    let made = edge.ask("POST /1.0/tenants/a/patterns", token, pattern).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    for id in ["k", "other"] {
+        let event = format!(r#"{{"id":"{id}","type":"x","name":"name-of-{id}"}}"#);
+        assert_eq!(edge.ask("POST /tenants/a/event", token, &event).await.status, 201);
+        let sent = |body: &Json| entries(body).iter().any(|entry| text(entry, "state") == "succeeded");
+        edge.until(&format!("GET /1.0/tenants/a/customers/{id}"), token, sent).await;
+    }
+    let running = edge.ask("GET /1.0/tenants/a/reactions?customer=k&state=running", token, "").await;
+    let reaction = text(&entries(&running.body)[0], "id").to_owned();
+    for _ in 0..2 {
+        assert_eq!(edge.ask("DELETE /1.0/tenants/a/customers/k", token, "").await.status, 204);
+    }
+    let lists = ["customers/k", "event/history", "reactions", "patterns/PT1/matches", "audit"];
+    let shown = lists.map(|list| format!("GET /1.0/tenants/a/{list}"));
+    for line in shown.into_iter().chain([format!("GET /1.0/tenants/a/reactions/{reaction}")]) {
+        let answered = edge.ask(&line, token, "").await;
+        let body = answered.body.to_string();
+        assert!(answered.status == 200 && !body.contains("name-of-k"), "{line}: {body}");
+        assert_eq!(body.contains("name-of-other"), line.contains("history"), "{line}: {body}");
+    }
+    let nothing = edge.ask("GET /1.0/tenants/a/customers/k", token, "").await;
+    assert!(entries(&nothing.body).iter().all(|entry| text(entry, "kind") == "reaction"), "{}", nothing.body);
+    let running = edge.ask("GET /1.0/tenants/a/reactions?state=running", token, "").await;
+    assert_eq!(entries(&running.body).len(), 1, "only the other's: {}", running.body);
+    let audit = edge.ask("GET /1.0/tenants/a/audit?limit=1", token, "").await;
+    let entry = &entries(&audit.body)[0];
+    assert_eq!((text(entry, "kind"), text(entry, "resource")), ("deleted", "customer"), "{}", audit.body);
+    assert!(!text(entry, "by").is_empty());
+
+    let event = r#"{"id":"k","type":"x","name":"new"}"#;
+    assert_eq!(edge.ask("POST /tenants/a/event", token, event).await.status, 201);
+    let sent = |body: &Json| entries(body).iter().any(|entry| text(entry, "state") == "succeeded");
+    let back = edge.until("GET /1.0/tenants/a/customers/k", token, sent).await.to_string();
+    assert!(back.contains("new") && !back.contains("name-of-k"), "{back}");
+}

@@ -7,6 +7,7 @@
 
 mod cache;
 mod credential;
+mod erasure;
 mod keys;
 mod master;
 mod seal;
@@ -24,6 +25,7 @@ use self::keys::{CustomerKey, TenantKeys, new_tenant_key, open_row};
 use self::seal::Secret;
 use crate::record::{Error, Item, NewKey, Outcome, Record, Recorded};
 
+pub use erasure::{ERASED, Erasure, all_erasures, erasures, finish_erasures, take_over_erasures};
 pub use keys::partition_of;
 pub use master::{MASTER_KEY_FILE, MasterKeyError, master_key, master_key_or_new};
 
@@ -35,7 +37,16 @@ pub struct Vault {
     record: Arc<dyn Record>,
     master: Secret,
     tenants: Mutex<HashMap<TenantId, Arc<TenantKeys>>>,
-    customers: Mutex<Cache<(u64, CustomerId), Arc<CustomerKey>>>,
+    customers: Mutex<Customers>,
+    /// Whose turn it is to erase.
+    erasing: tokio::sync::Mutex<()>,
+}
+
+/// Customers' keys at hand.
+struct Customers {
+    keys: Cache<(u64, CustomerId), Arc<CustomerKey>>,
+    /// Rises with every erasure: a key that was read before is not kept after it.
+    erasures: u64,
 }
 
 /// A customer as the vault knows them.
@@ -63,7 +74,8 @@ impl Vault {
             record,
             master: Zeroizing::new(master),
             tenants: Mutex::default(),
-            customers: Mutex::new(Cache::new(CUSTOMERS)),
+            customers: Mutex::new(Customers { keys: Cache::new(CUSTOMERS), erasures: 0 }),
+            erasing: tokio::sync::Mutex::default(),
         }
     }
 
@@ -174,23 +186,21 @@ impl Vault {
         let (Some(customer), Some(tenant)) = (row.customer, self.tenants().get(&row.tenant).cloned()) else {
             return;
         };
-        if let Some(key) = self.customers().get(&(tenant.serial, customer))
+        if let Some(key) = self.customers().keys.get(&(tenant.serial, customer))
             && key.wrapped == row.wrapped
         {
             key.set_stored();
         }
     }
 
-    /// Erases a customer: destroys their key row and forgets the key. Whether there was one.
-    ///
-    /// # Errors
-    /// The record's.
-    pub async fn erase(&self, tenant: &TenantId, customer: CustomerId) -> Result<bool, Error> {
-        let erased = self.record.erase(tenant, customer).await?;
-        if let Some(keys) = self.tenants().get(tenant).cloned() {
-            self.customers().remove(&(keys.serial, customer));
+    /// Forgets the key of a customer who has been erased.
+    fn forget(&self, tenant: &TenantId, customer: CustomerId) {
+        let serial = self.tenants().get(tenant).map(|keys| keys.serial);
+        let mut customers = self.customers();
+        customers.erasures += 1;
+        if let Some(serial) = serial {
+            customers.keys.remove(&(serial, customer));
         }
-        Ok(erased)
     }
 
     /// The keys of a tenant.
@@ -215,22 +225,23 @@ impl Vault {
     ) -> Result<HashMap<CustomerId, Arc<CustomerKey>>, Error> {
         let mut found = HashMap::with_capacity(customers.len());
         let mut unknown = Vec::new();
-        {
+        let erasures = {
             let mut cache = self.customers();
             for &customer in customers {
-                match cache.get(&(tenant.serial, customer)) {
+                match cache.keys.get(&(tenant.serial, customer)) {
                     Some(key) if key.is_stored() => drop(found.insert(customer, key)),
                     _ => unknown.push(Some(customer)),
                 }
             }
-        }
+            cache.erasures
+        };
         if unknown.is_empty() {
             return Ok(found);
         }
         let rows = self.record.keys(&tenant.tenant, &unknown).await?;
         for (customer, row) in unknown.into_iter().flatten().zip(rows) {
             let key = match row {
-                Some(wrapped) => Some(self.loaded(tenant, customer, wrapped)?),
+                Some(wrapped) => Some(self.loaded(tenant, customer, wrapped, erasures)?),
                 None => make.then(|| self.made(tenant, customer)),
             };
             found.extend(key.map(|key| (customer, key)));
@@ -238,15 +249,17 @@ impl Vault {
         Ok(found)
     }
 
-    /// A key whose row was just read: the one at hand if it is that one, else it takes that one's place.
+    /// A key whose row was just read: the one at hand if it is that one, else it takes that one's place, unless
+    /// somebody was erased since (there were so many `erasures` before).
     fn loaded(
         &self,
         tenant: &TenantKeys,
         customer: CustomerId,
         wrapped: Vec<u8>,
+        erasures: u64,
     ) -> Result<Arc<CustomerKey>, Error> {
         let place = (tenant.serial, customer);
-        if let Some(key) = self.customers().get(&place)
+        if let Some(key) = self.customers().keys.get(&place)
             && key.wrapped == wrapped
         {
             key.set_stored();
@@ -256,18 +269,22 @@ impl Vault {
             .customer_key(customer, wrapped)
             .ok_or_else(|| Error::Damaged(format!("the key of customer {customer} of {}", tenant.tenant)))?;
         let key = Arc::new(key);
-        self.customers().insert(place, Arc::clone(&key));
+        let mut customers = self.customers();
+        if customers.erasures == erasures {
+            customers.keys.insert(place, Arc::clone(&key));
+        }
+        drop(customers);
         Ok(key)
     }
 
     fn made(&self, tenant: &TenantKeys, customer: CustomerId) -> Arc<CustomerKey> {
         let place = (tenant.serial, customer);
         let mut cache = self.customers();
-        if let Some(key) = cache.get(&place) {
+        if let Some(key) = cache.keys.get(&place) {
             return key;
         }
         let key = Arc::new(tenant.new_customer_key(customer));
-        cache.insert(place, Arc::clone(&key));
+        cache.keys.insert(place, Arc::clone(&key));
         key
     }
 
@@ -281,7 +298,7 @@ impl Vault {
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn customers(&self) -> MutexGuard<'_, Cache<(u64, CustomerId), Arc<CustomerKey>>> {
+    fn customers(&self) -> MutexGuard<'_, Customers> {
         self.customers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,7 +4,7 @@ use domain::ids::Position;
 
 use super::keys::{tenant_bound, wrap};
 use super::*;
-use crate::record::{Expect, NewEvent, Select, StreamId, StreamKind, Write};
+use crate::record::{Expect, Metadata, NewEvent, Select, StreamId, StreamKind, Write};
 use crate::testing::{MASTER, TempRecord};
 
 /// Appends a payload that was sealed for a customer.
@@ -123,7 +123,7 @@ async fn an_erased_customer_stays_erased_when_they_come_back() {
     let sealed = vault.seal(&acme, customer.id, "seen", b"old").await.unwrap();
     append(&temp, &acme, &customer, sealed).await;
     let old = last(&temp).await;
-    assert!(vault.erase(&acme, customer.id).await.unwrap());
+    assert!(vault.erase(&acme, customer.id, Metadata::default()).await.unwrap().is_some());
     assert_eq!(vault.open(&old).await.unwrap(), Opened::Erased);
     let sealed = vault.seal(&acme, customer.id, "seen", b"new").await.unwrap();
     append(&temp, &acme, &customer, sealed).await;
@@ -189,4 +189,74 @@ async fn a_credential_opens_at_its_place_and_at_no_other() {
         let refused = vault.open_credential(tenant, place, sealed).await;
         assert!(matches!(refused, Err(Error::Damaged(_))), "{tenant} {place}");
     }
+}
+
+#[tokio::test]
+async fn an_erasure_names_the_key_that_went_and_touches_no_later_one() {
+    let temp = TempRecord::new();
+    let vault = temp.vault();
+    let acme = temp.tenant("acme", "id").await;
+    let customer = vault.customer(&acme, "1").await.unwrap();
+    let first = vault.seal(&acme, customer.id, "seen", b"old").await.unwrap();
+    let (late, key) = (first.clone(), first.1.clone().unwrap());
+    append(&temp, &acme, &customer, first).await;
+    let old = last(&temp).await;
+    assert_eq!(temp.record.key(&acme, Some(customer.id)).await.unwrap().as_ref(), Some(&key.wrapped));
+    let by = || Metadata { by: Some("client".into()), ..Metadata::default() };
+    let noted = vault.erase(&acme, customer.id, by()).await.unwrap().unwrap();
+    let note = temp.record.read_at(&[noted]).await.unwrap().pop().unwrap();
+    assert_eq!((note.event_type.as_str(), note.metadata, note.customer), (ERASED, by(), None));
+    assert_eq!(vault.erase(&acme, customer.id, by()).await.unwrap(), None, "nothing is left to erase");
+
+    // What was sealed before and comes late does not bring the key back.
+    assert_eq!(append(&temp, &acme, &customer, late).await, Outcome::KeyTaken);
+    let again = vault.seal(&acme, customer.id, "seen", b"new").await.unwrap();
+    assert_ne!(again.1, Some(key.clone()));
+    append(&temp, &acme, &customer, again).await;
+    let new = last(&temp).await;
+
+    // The erasure done again, as after a crash or on an older copy: the later key stays, the same one goes.
+    let erasures = erasures(&*temp.record, &acme).await.unwrap();
+    assert_eq!(erasures.len(), 1);
+    assert_eq!(finish_erasures(&*temp.record, &acme, &erasures).await.unwrap(), 0);
+    assert_eq!(temp.vault().open(&new).await.unwrap(), Opened::Clear(b"new".to_vec()));
+
+    let older = TempRecord::new();
+    older.tenant("acme", "id").await;
+    older.record.append(vec![Item { keys: vec![key.clone()], ..Item::default() }]).await.unwrap();
+    for (taken, known) in [(1, 1), (0, 1)] {
+        let done = take_over_erasures(&*older.record, &acme, &erasures).await.unwrap();
+        assert_eq!(
+            (done, all_erasures(&*older.record).await.unwrap()),
+            (taken, vec![(acme.clone(), erasures.clone())])
+        );
+        assert_eq!(erasures.len(), known);
+    }
+    assert_eq!(older.record.key(&acme, Some(customer.id)).await.unwrap(), None);
+    assert_eq!(vault.open(&old).await.unwrap(), Opened::Erased);
+}
+
+#[tokio::test]
+async fn an_erased_key_s_bytes_are_in_no_file_any_more() {
+    let temp = TempRecord::new();
+    let vault = temp.vault();
+    let acme = temp.tenant("acme", "id").await;
+    let mut wrapped = Vec::new();
+    for key in 0..200 {
+        let customer = vault.customer(&acme, &key.to_string()).await.unwrap();
+        let sealed = vault.seal(&acme, customer.id, "seen", b"x").await.unwrap();
+        wrapped.push((customer.id, sealed.1.clone().unwrap().wrapped));
+        append(&temp, &acme, &customer, sealed).await;
+    }
+    let there = |wrapped: &[u8]| {
+        std::fs::read_dir(temp.folder()).unwrap().any(|file| {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            bytes.windows(wrapped.len()).any(|window| window == wrapped)
+        })
+    };
+    let (customer, gone) = &wrapped[100];
+    assert!(there(gone), "the search works");
+    vault.erase(&acme, *customer, Metadata::default()).await.unwrap().unwrap();
+    assert!(!there(gone));
+    assert!(there(&wrapped[101].1), "and nothing else is gone");
 }

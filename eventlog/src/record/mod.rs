@@ -42,6 +42,8 @@ pub enum StreamKind {
     Customer = 10,
     /// A mark: no event, only time passing in a partition; id: the partition; a row's version is its position.
     Mark = 11,
+    /// The erasures of a tenant's customers; id: `customers`.
+    Erasure = 12,
 }
 
 impl StreamKind {
@@ -59,15 +61,29 @@ impl StreamKind {
             Self::Reaction => "reaction",
             Self::Customer => "customer",
             Self::Mark => "mark",
+            Self::Erasure => "erasure",
         }
     }
 
     /// The kind of a stored name.
     pub fn from_name(name: &str) -> Option<Self> {
         use StreamKind::*;
-        [Tenant, Client, Token, Pattern, Template, Listener, Integration, Augment, Reaction, Customer, Mark]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        [
+            Tenant,
+            Client,
+            Token,
+            Pattern,
+            Template,
+            Listener,
+            Integration,
+            Augment,
+            Reaction,
+            Customer,
+            Mark,
+            Erasure,
+        ]
+        .into_iter()
+        .find(|kind| kind.name() == name)
     }
 }
 
@@ -203,7 +219,7 @@ pub enum Outcome {
     Stale(Position),
     /// The idempotency key was used within 24 hours, by the event at this position.
     Duplicate(Position),
-    /// A key row is there with other content: load it and seal again.
+    /// A key row is there with other content, or this one was erased: load it and seal again.
     KeyTaken,
 }
 
@@ -341,7 +357,8 @@ pub trait Record: Send + Sync + 'static {
         Ok(self.keys(tenant, &[customer]).await?.pop().flatten())
     }
 
-    /// Destroys a customer's key row, and with it all that was sealed under it; whether there was one.
+    /// Destroys a customer's key row, and with it all that was sealed under it; whether there was one. No item that
+    /// is under way brings the same row back: it is answered [`Outcome::KeyTaken`].
     async fn erase(&self, tenant: &TenantId, customer: CustomerId) -> Result<bool, Error>;
 
     /// The event that used this idempotency key (a hash of tenant and key) within the last 24 hours.

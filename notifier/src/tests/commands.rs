@@ -403,7 +403,7 @@ async fn an_erased_customer_s_reaction_ends_and_says_why() {
     world.until_has(reaction, "timer-set", 1).await;
     running.stop().await;
     let customer = world.vault.customer(&world.tenant, "a").await.unwrap();
-    world.vault.erase(&world.tenant, customer.id).await.unwrap();
+    world.vault.erase(&world.tenant, customer.id, eventlog::record::Metadata::default()).await.unwrap();
     let running = world.notifier();
     let good = world.reaction("(set x 1)", r#"{"id":"b"}"#).await;
     assert_eq!(world.end(good).await, Ending::Done);

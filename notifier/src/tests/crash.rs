@@ -165,7 +165,7 @@ async fn a_stream_that_does_not_open_ends_that_reaction_and_no_other() {
     running.stop().await;
     // Sealed under a key that is no more: the customer was erased, and came back.
     let customer = world.vault.customer(&world.tenant, "a").await.unwrap();
-    world.vault.erase(&world.tenant, customer.id).await.unwrap();
+    world.vault.erase(&world.tenant, customer.id, eventlog::record::Metadata::default()).await.unwrap();
     world.event(r#"{"id":"a"}"#).await;
     let running = world.notifier();
     let good = world.reaction("(set x 1)", r#"{"id":"b"}"#).await;

@@ -6,6 +6,7 @@ mod query;
 mod view;
 
 use domain::{client, integration, pattern, template, tenant};
+use eventlog::crypto::Erasure;
 use serde_json::{Value, json};
 
 pub use view::{AuditEntry, ChangeKind};
@@ -71,9 +72,22 @@ impl Batch for Audit {
                 write(entry.tenant.as_str(), "integration", kind, before, after, entry, target)
             }
             Body::Client(event) => of_client(event, entry, target),
+            Body::Erasure(erasure) => of_erasure(erasure, entry, target),
             Body::Token(_) | Body::Reaction(..) | Body::Erased | Body::Other => Ok(()),
         }
     }
+}
+
+/// Of an erased customer nothing can be shown but that they were: their id is a hash that names nobody.
+fn of_erasure(erasure: &Erasure, entry: &Entry, target: &Target<'_>) -> Result<(), Error> {
+    let of_customer = Entry {
+        id: erasure.customer.to_string(),
+        tenant: entry.tenant.clone(),
+        by: entry.by.clone(),
+        body: Body::Other,
+        ..*entry
+    };
+    write(entry.tenant.as_str(), "customer", ChangeKind::Deleted, None, None, &of_customer, target)
 }
 
 fn of_tenant(event: &tenant::Event, before: Option<&str>) -> (ChangeKind, Option<Value>) {

@@ -208,7 +208,14 @@ async fn an_erased_customers_entries_are_passed_over_and_counted() {
     world.day().await;
     let gone = world.vault.customer(&world.tenant, "gone").await.unwrap().id;
     world.reaction_of(gone, reaction(9), vec![matched("PT1"), started(9)]).await;
-    assert!(world.vault.erase(&world.tenant, gone).await.unwrap());
+    assert!(
+        world
+            .vault
+            .erase(&world.tenant, gone, eventlog::record::Metadata::default())
+            .await
+            .unwrap()
+            .is_some()
+    );
     let views = world.caught_up().await;
     assert!(views.timeline(&world.tenant, gone, ALL).await.unwrap().is_empty());
     let place = dump(&world.path());

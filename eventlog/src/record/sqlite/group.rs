@@ -4,7 +4,7 @@
 //! refusal leaves nothing behind and touches nobody else. What the writer holds in memory moves only after the
 //! commit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use domain::ids::{PARTITIONS, Position, TenantId};
 use domain::time::Stamp;
@@ -25,6 +25,8 @@ pub(super) struct State {
     pub(super) partitions: Partitions,
     pub(super) configurations: HashMap<TenantId, Position>,
     pub(super) leases: HashMap<String, u64>,
+    /// Key rows that were erased since the start: what is under way must not bring them back.
+    pub(super) erased: HashSet<Vec<u8>>,
 }
 
 /// What a group did to the state.
@@ -49,7 +51,8 @@ impl State {
             }
         }
         let leases = pairs(connection, "SELECT lease, epoch FROM leases")?.into_iter().collect();
-        Ok(Self { head, partitions, configurations: configurations(connection)?, leases })
+        let configurations = configurations(connection)?;
+        Ok(Self { head, partitions, configurations, leases, erased: HashSet::new() })
     }
 
     pub(super) fn moved(&mut self, moved: &Moved) {
@@ -160,6 +163,7 @@ impl<'t> Group<'t> {
             let stored: Option<Vec<u8>> =
                 self.key.query_row((key.tenant.as_str(), customer), |row| row.get(0)).optional()?;
             match stored {
+                None if self.state.erased.contains(&key.wrapped) => return Ok(Err(Outcome::KeyTaken)),
                 None => new_keys.push(n),
                 Some(stored) if stored == key.wrapped => {}
                 Some(_) => return Ok(Err(Outcome::KeyTaken)),

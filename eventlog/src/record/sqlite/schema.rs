@@ -11,6 +11,9 @@ use crate::record::Error;
 /// The format that this release reads and writes; kept in `user_version`.
 pub(super) const FORMAT: u32 = 1;
 
+/// How long a connection waits for another process's lock.
+pub(super) const BUSY: Duration = Duration::from_secs(10);
+
 /// Statement `n` takes format `n` to `n + 1`.
 const MIGRATIONS: [&str; FORMAT as usize] = [FORMAT_1];
 
@@ -63,7 +66,7 @@ CREATE TABLE keys (
 /// Opens the writer's connection: made or migrated, and durable at every commit.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
     let mut connection = Connection::open(path).map_err(failed)?;
-    connection.busy_timeout(Duration::from_secs(10)).map_err(failed)?;
+    connection.busy_timeout(BUSY).map_err(failed)?;
     // Before anything is changed, the journal mode included: a newer store is left as it is.
     let found = format(&connection)?;
     let mode: String =
@@ -95,7 +98,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
 pub(super) fn open_reader(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
-    connection.busy_timeout(Duration::from_secs(10)).map_err(failed)?;
+    connection.busy_timeout(BUSY).map_err(failed)?;
     connection.execute_batch("PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;").map_err(failed)?;
     // Each selection is two statements.
     connection.set_prepared_statement_cache_capacity(32);

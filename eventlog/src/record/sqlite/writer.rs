@@ -6,14 +6,15 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use domain::ids::{CustomerId, Position, TenantId};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use super::group::{self, State};
 use super::lock::FolderLock;
-use super::{Options, failed};
+use super::{Options, failed, schema};
 use crate::record::{Error, Fence, Head, Item, Outcome};
 
 /// What the writer shows to readers in the same process.
@@ -215,10 +216,25 @@ impl Worker {
         Ok(fences)
     }
 
+    /// Destroys a key row: its bytes too, in the file and in what has not reached the file yet.
     fn erase(&mut self, tenant: &TenantId, customer: CustomerId) -> Result<bool, rusqlite::Error> {
-        let mut statement =
-            self.connection.prepare_cached("DELETE FROM keys WHERE tenant = ?1 AND customer = ?2")?;
-        Ok(statement.execute((tenant.as_str(), &customer.0[..]))? > 0)
+        self.connection.pragma_update(None, "secure_delete", true)?;
+        let wrapped: Option<Vec<u8>> = self
+            .connection
+            .prepare_cached("DELETE FROM keys WHERE tenant = ?1 AND customer = ?2 RETURNING wrapped")?
+            .query_row((tenant.as_str(), &customer.0[..]), |row| row.get(0))
+            .optional()?;
+        let Some(wrapped) = wrapped else { return Ok(false) };
+        self.state.erased.insert(wrapped);
+        // Not waited for: while a reader holds on to what was, the bytes go with the next one.
+        self.connection.busy_timeout(Duration::ZERO)?;
+        let busy =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+        self.connection.busy_timeout(schema::BUSY)?;
+        if busy? {
+            tracing::info!("an erased key is still in the write-ahead log, which a reader holds");
+        }
+        Ok(true)
     }
 }
 

@@ -28,11 +28,6 @@ impl Names {
         Self::Reaction,
         Self::Client,
     ];
-
-    /// What is asked for one that is not there.
-    pub fn missing(self) -> u16 {
-        if self == Self::Customer { 200 } else { 404 }
-    }
 }
 
 /// A row as it is asked.
@@ -60,6 +55,11 @@ const fn row(row: &'static str, own: u16, body: &'static str) -> Declared {
 impl Declared {
     const fn of(self, item: Names) -> Self {
         Self { item: Some(item), ..self }
+    }
+
+    /// The answer about one that is not there.
+    pub fn missing(&self) -> u16 {
+        if self.item == Some(Names::Customer) { self.own } else { 404 }
     }
 
     const fn query(self, query: &'static [(&'static str, Names)]) -> Self {
@@ -143,6 +143,7 @@ pub const DECLARED: &[Declared] = &[
         .query(&[("key", Names::Customer)])
         .tells(),
     row("GET /tenants/{tid}/customers/{key}", 200, "").of(Names::Customer).tells().paged(),
+    row("DELETE /tenants/{tid}/customers/{key}", 204, "").of(Names::Customer),
     row("GET /tenants/{tid}/reactions", 200, "").query(LISTS).paged(),
     row("GET /tenants/{tid}/reactions/{id}", 200, "").of(Names::Reaction).tells(),
     row("POST /tenants/{tid}/reactions/{id}/cancel", 200, "").of(Names::Reaction),
