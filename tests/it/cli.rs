@@ -94,6 +94,40 @@ fn bare_text_is_checked_from_standard_input() {
 }
 
 #[test]
+fn what_is_not_utf_8_on_standard_input_is_told_with_its_place() {
+    use std::io::Write;
+    let mut child = command(&["check"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    child.stdin.take().expect("piped").write_all(b"(event\n (= \xc3\xa9\xff 1))").expect("written");
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("line 2, column 6") && said.contains("UTF-8"), "{said}");
+}
+
+#[test]
+fn a_command_whose_reader_has_seen_enough_ends_quietly() {
+    let folder = folder();
+    let many = "{\"k\":1,\"a\":1}\n".repeat(50_000);
+    std::fs::write(folder.path().join("many.jsonl"), many).expect("written");
+    let mut child = command(&["backtest", "--key", "k", "--patterns", "good.json", "--events", "many.jsonl"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    // Read by nobody: the pipe is gone before the first match is written.
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!((output.status.code(), said.as_str()), (Some(0), ""));
+}
+
+#[test]
 fn a_backtest_prints_matches_on_stdout_and_its_summary_on_stderr() {
     let folder = folder();
     let arguments = ["backtest", "--key", "k", "--events", "-", "--patterns", "good.json"];

@@ -1,6 +1,7 @@
 //! System tests: one binary, a module per behaviour.
 
 mod backtest;
+mod backup;
 mod bad_input;
 mod cli;
 mod crash;

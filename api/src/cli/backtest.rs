@@ -59,10 +59,10 @@ pub(super) fn run(options: &Options) -> Outcome {
         let seconds = bar.elapsed().as_secs_f64().max(1e-3);
         bar.set_message(format!("{:.0} events/s", progress.lines as f64 / seconds));
     };
-    let out = BufWriter::new(std::io::stdout().lock());
+    let out = BufWriter::new(super::out());
     let summary = backtest::run(&run, input, out, &mut show).map_err(|error| match error {
         backtest::Error::UntilTooEarly { .. } => Failure::Usage(error.to_string()),
-        error => Failure::Failed(error.to_string()),
+        error => Failure::from(error),
     })?;
     bar.finish_and_clear();
     tell(&summary);

@@ -30,10 +30,10 @@ pub(super) fn run(options: &Options) -> Outcome {
     let mut problems = Vec::new();
     let mut checked = 0;
     if options.files.is_empty() {
-        let mut source = String::new();
-        std::io::stdin().read_to_string(&mut source)?;
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes)?;
         checked += 1;
-        problems.extend(bare(source));
+        problems.extend(bare(text(bytes)?));
     }
     for file in &options.files {
         let patterns = read_patterns(file)?;
@@ -41,7 +41,7 @@ pub(super) fn run(options: &Options) -> Outcome {
         problems.extend(patterns.iter().flat_map(|pattern| check(file, pattern)));
     }
     let failed = problems.iter().any(|problem| !problem.diagnostic.code.is_warning());
-    let mut out = std::io::stdout().lock();
+    let mut out = super::out();
     for problem in &problems {
         writeln!(out, "{}", if options.json { problem.json() } else { problem.text() })?;
     }
@@ -109,6 +109,20 @@ fn check(file: &Path, pattern: &Json) -> Vec<Problem> {
         }));
     }
     problems
+}
+
+/// What came in by standard input, which has to be UTF-8.
+fn text(bytes: Vec<u8>) -> Result<String, Failure> {
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        // Up to there it is UTF-8: nothing is replaced.
+        let before = String::from_utf8_lossy(error.as_bytes().get(..good).unwrap_or_default()).into_owned();
+        let at = Place::of(&before, good);
+        Failure::Failed(format!(
+            "(standard input): line {}, column {}: this is not UTF-8",
+            at.line, at.column
+        ))
+    })
 }
 
 /// Text of either language: what reads as one of them is good; else the one that was understood further speaks.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use domain::json::Json;
 
 use super::client::Client;
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, print};
 use crate::app::{App, Config};
 use crate::oauth::secret;
 
@@ -178,9 +178,4 @@ fn path(rest: &str) -> String {
 
 fn text(json: &Json, name: &str) -> String {
     json.get(name).and_then(Json::as_text).unwrap_or_default().to_owned()
-}
-
-fn print(line: &str) -> Result<(), Failure> {
-    use std::io::Write;
-    Ok(writeln!(std::io::stdout(), "{line}")?)
 }

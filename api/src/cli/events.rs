@@ -35,7 +35,7 @@ pub(super) fn run(options: &Options) -> Outcome {
         let tenant = store.tenant(&options.tenant).await?;
         // What comes after this is left for the next time, so that the stamp told below holds for all of it.
         let head = *store.record.head().borrow();
-        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        let mut out = std::io::BufWriter::new(super::out());
         let (mut after, mut written, mut erased) = (Position(0), 0u64, 0u64);
         loop {
             let rows = store.record.read_after(Select::CustomerEvents(tenant.clone()), after, PAGE).await?;

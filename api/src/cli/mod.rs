@@ -3,12 +3,15 @@
 //! One file per command. A command that reads the store opens it read-only, also beside a running server.
 
 mod backtest;
+mod backup;
 mod check;
 mod client;
 mod demo;
 mod events;
+mod out;
 mod rebuild;
 mod replay;
+mod restore;
 mod serve;
 mod store;
 mod third_parties;
@@ -17,6 +20,8 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use self::out::{out, print};
 
 /// Listens to customers' events, recognises the journeys that matter while they happen, and reacts.
 #[derive(Parser)]
@@ -42,6 +47,10 @@ enum Command {
     Replay(replay::Options),
     /// Make read models anew from the record, beside the old ones.
     Rebuild(rebuild::Options),
+    /// Copy the record as it is now into a folder, also beside a running server. Without the master key.
+    Backup(backup::Options),
+    /// Make a new data folder from a backup.
+    Restore(restore::Options),
 }
 
 /// Why a command did not do what it was asked for.
@@ -51,11 +60,13 @@ pub(crate) enum Failure {
     Usage(String),
     /// It failed: exit code 1.
     Failed(String),
+    /// Whoever read the output has seen enough: nothing is said, exit code 0.
+    Closed,
 }
 
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self::Failed(error.to_string())
+        if out::is_closed(&error) { Self::Closed } else { Self::Failed(error.to_string()) }
     }
 }
 
@@ -72,6 +83,8 @@ pub fn run() -> ExitCode {
         Command::Events(options) => events::run(&options),
         Command::Replay(options) => replay::run(&options),
         Command::Rebuild(options) => rebuild::run(&options),
+        Command::Backup(options) => backup::run(&options),
+        Command::Restore(options) => restore::run(&options),
     };
     match outcome {
         Ok(code) => code,
@@ -79,6 +92,7 @@ pub fn run() -> ExitCode {
             let (code, message) = match failure {
                 Failure::Usage(message) => (2, message),
                 Failure::Failed(message) => (1, message),
+                Failure::Closed => return ExitCode::SUCCESS,
             };
             say(&format!("cxengage: {message}"));
             ExitCode::from(code)

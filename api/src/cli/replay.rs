@@ -8,7 +8,7 @@ use domain::time::Stamp;
 use eventlog::record::Select;
 
 use super::store::Store;
-use super::{Failure, Outcome, say, store};
+use super::{Failure, Outcome, print, say, store};
 
 #[derive(clap::Args)]
 pub(super) struct Options {
@@ -84,9 +84,4 @@ async fn last_before(store: &Store, tenant: &TenantId, time: Stamp) -> Result<Po
             None => return Ok(after),
         }
     }
-}
-
-fn print(line: &str) -> Result<(), Failure> {
-    use std::io::Write;
-    Ok(writeln!(std::io::stdout(), "{line}")?)
 }

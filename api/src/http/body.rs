@@ -96,6 +96,7 @@ impl Intake {
         headers: &HeaderMap,
         body: &mut Body,
     ) -> Result<Taken, Problem> {
+        as_it_is(payload, headers, body)?;
         let format = format(payload, headers, body)?;
         if payload == Payload::None || body.is_end_stream() {
             return Ok(Taken { bytes: Bytes::new(), format, _place: None });
@@ -174,6 +175,21 @@ fn over(limit: usize) -> Problem {
         format!("{} KiB", limit / 1024)
     };
     Problem::too_large(format!("the body is over {shown}"))
+}
+
+/// A body that was compressed on its way would have to be opened here, where nobody knows how long it gets.
+fn as_it_is(payload: Payload, headers: &HeaderMap, body: &Body) -> Result<(), Problem> {
+    let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let mut other = encodings.filter(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"));
+    match other.next() {
+        Some(found) if payload != Payload::None && !body.is_end_stream() => {
+            let found = String::from_utf8_lossy(found.as_bytes());
+            let error = format!("a body is taken as it is, without a content encoding; found {found:?}");
+            let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, error);
+            Err(problem.header(header::ACCEPT_ENCODING, "identity"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn format(payload: Payload, headers: &HeaderMap, body: &Body) -> Result<Format, Problem> {
@@ -259,6 +275,22 @@ mod tests {
             assert_eq!(status(&intake, wrong, long()).await, Err(415), "{wrong:?}");
         }
         assert_eq!(status(&intake, json, long()).await, Err(413));
+    }
+
+    #[tokio::test]
+    async fn a_compressed_body_is_refused_and_told_what_is_taken() {
+        for (encoding, status) in [("gzip", Some(415)), ("Identity", None), ("identity, br", Some(415))] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_str(encoding).unwrap());
+            let taken = Intake::default().take(Payload::Json(2048), &headers, &mut "{}".into()).await;
+            let refused = taken.err();
+            assert_eq!(refused.as_ref().map(|problem| problem.status.as_u16()), status, "{encoding}");
+            if let Some(problem) = refused {
+                assert!(problem.body.to_string().contains(encoding), "{}", problem.body);
+                assert_eq!(problem.headers[0].0, header::ACCEPT_ENCODING);
+            }
+        }
     }
 
     #[tokio::test]

@@ -16,6 +16,15 @@ pub struct Rates {
     buckets: Mutex<HashMap<TenantId, Bucket>>,
 }
 
+/// Why events may not come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// Not yet: after so long they would have been let in.
+    Wait(Duration),
+    /// Never: more at once than this many are not let in.
+    Never(usize),
+}
+
 struct Bucket {
     tokens: f64,
     filled: Instant,
@@ -30,12 +39,15 @@ impl Rates {
     /// Takes `events` out of a tenant's bucket: all or none.
     ///
     /// # Errors
-    /// How long to wait until they would be there. (More than a whole bucket never are; it is the time to fill.)
-    pub fn take(&self, tenant: &TenantId, events: usize) -> Result<(), Duration> {
+    /// How long to wait, or that waiting does not help.
+    pub fn take(&self, tenant: &TenantId, events: usize) -> Result<(), Over> {
         if self.per_second == 0 {
             return Ok(());
         }
         let (rate, wanted, now) = (f64::from(self.per_second), events as f64, Instant::now());
+        if wanted > rate * BURST {
+            return Err(Over::Never((rate * BURST) as usize));
+        }
         // Whole at every moment, so a panic elsewhere does not spoil it.
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if !buckets.contains_key(tenant) {
@@ -49,7 +61,7 @@ impl Rates {
             bucket.tokens -= wanted;
             return Ok(());
         }
-        Err(Duration::from_secs_f64((wanted.min(rate * BURST) - bucket.tokens) / rate))
+        Err(Over::Wait(Duration::from_secs_f64((wanted - bucket.tokens) / rate)))
     }
 }
 
@@ -65,9 +77,9 @@ mod tests {
         assert!(rates.take(&a, 1).is_err());
         assert!(rates.take(&b, 200).is_ok());
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(rates.take(&a, 150), Err(Duration::from_millis(500)), "refused whole");
+        assert_eq!(rates.take(&a, 150), Err(Over::Wait(Duration::from_millis(500))), "refused whole");
         assert!(rates.take(&a, 100).is_ok(), "a refusal takes nothing");
-        assert!(rates.take(&a, 1000).is_err(), "more than a bucket never fits");
+        assert_eq!(rates.take(&a, 201), Err(Over::Never(200)), "more than a bucket never fits");
         assert!(Rates::new(0).take(&a, usize::MAX).is_ok());
     }
 }

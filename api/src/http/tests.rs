@@ -369,6 +369,14 @@ async fn a_flood_is_refused_whole() {
     let token = &edge.tenant("a", ALL).await;
     edge.ask("POST /tenants/a/key-attribute", token, r#"{"key":"id"}"#).await;
     let refused = edge.ask("POST /1.0/tenants/a/events", token, r#"[{"id":1},{"id":2},{"id":3}]"#).await;
+    assert_eq!(refused.status, 429, "{}", refused.body);
+    assert!(refused.text("error").contains("at most 2"), "{}", refused.body);
+    assert_eq!(refused.header("retry-after"), "", "waiting would not help");
+    let history = edge.ask("GET /tenants/a/event/history", token, "").await;
+    assert_eq!(history.body.to_string(), r#"{"history":[]}"#);
+    let let_in = edge.ask("POST /1.0/tenants/a/events", token, "[7]").await;
+    assert_eq!(let_in.status, 200, "{}", let_in.body);
+    let refused = edge.ask("POST /1.0/tenants/a/events", token, r#"[{"id":1},{"id":2}]"#).await;
     assert_eq!((refused.status, refused.text("error")), (429, "Exceeded rate limit"));
     assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
     let history = edge.ask("GET /tenants/a/event/history", token, "").await;

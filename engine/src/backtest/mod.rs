@@ -98,7 +98,7 @@ pub enum Error {
     Spill(std::io::Error),
     /// The matches cannot be written.
     #[error("the matches cannot be written: {0}")]
-    Output(std::io::Error),
+    Output(#[source] std::io::Error),
 }
 
 /// Runs patterns over events and writes one JSON line a match, ordered by time, pattern, key and events.

@@ -389,14 +389,7 @@ async fn replay_tells_what_is_surplus_and_what_differs_and_leaves_out_the_erased
     let forged = forge("bob", Point::Deadline(Stamp(5)), vec![]).await;
     assert!(matches!(world.differences().await[..], [Difference::Surplus(id, _)] if id == forged));
     let cid = world.vault.customer(&world.tenant, "cid").await.unwrap();
-    assert!(
-        world
-            .vault
-            .erase(&world.tenant, cid.id, eventlog::record::Metadata::default())
-            .await
-            .unwrap()
-            .is_some()
-    );
+    assert!(world.vault.erase(&world.tenant, cid.id, Metadata::default()).await.unwrap().is_some());
     let report = replay(&world.record, &world.vault, &world.tenant, Some(Stamp(1))).await.unwrap();
     assert_eq!((report.events, report.erased, report.matches, report.differences), (2, 2, 2, vec![]));
 }

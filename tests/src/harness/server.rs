@@ -52,6 +52,14 @@ impl Server {
         server
     }
 
+    /// A server on a data folder that was made beforehand; [`Self::run`] starts it.
+    pub fn prepared(make: impl FnOnce(&Path)) -> Self {
+        let server =
+            Self { process: None, base: String::new(), folder: tempfile::tempdir().expect("a folder") };
+        make(&server.data_dir());
+        server
+    }
+
     /// Starts the process (again) on the same folder.
     ///
     /// # Panics

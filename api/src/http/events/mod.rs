@@ -3,7 +3,7 @@
 pub mod batch;
 pub mod history;
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use domain::customer_event::{CustomerEvent, Origin};
 use domain::json::{Json, Limits, Object};
 use eventlog::customer_stream::{Accepted, Incoming, Refused};
@@ -11,6 +11,7 @@ use eventlog::customer_stream::{Accepted, Incoming, Refused};
 use super::answer::Answer;
 use super::call::Call;
 use super::problem::Problem;
+use super::rate::Over;
 
 /// The longest event, in bytes.
 pub const EVENT_BYTES: usize = 256 * 1024;
@@ -53,8 +54,16 @@ fn incoming(call: &Call, event: Json, idempotency_key: Option<String>) -> Incomi
 }
 
 fn take_rate(call: &Call, events: usize) -> Result<(), Problem> {
-    let wait = call.state.rates.take(&call.tenant, events);
-    wait.map_err(|wait| Problem::too_many(wait.as_secs_f64().ceil() as u64))
+    call.state.rates.take(&call.tenant, events).map_err(|over| match over {
+        Over::Wait(wait) => Problem::too_many(wait.as_secs_f64().ceil() as u64),
+        // To try again would not help, so no time to wait is told.
+        Over::Never(most) => Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            format!(
+                "Exceeded rate limit: {events} events at once are never let in; send at most {most} at a time"
+            ),
+        ),
+    })
 }
 
 /// The answer about an accepted event: as it came, without what augments add.

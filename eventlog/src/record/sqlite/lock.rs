@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::Path;
 
-use super::unavailable;
+use super::unavailable_at;
 use crate::record::Error;
 
 /// Held for as long as the writer lives; the operating system drops it with the process, however that ends.
@@ -16,13 +16,14 @@ impl FolderLock {
     /// Takes the lock, or says who has it.
     pub(super) fn take(folder: &Path) -> Result<Self, Error> {
         let path = folder.join("lock");
+        let failed = |error| unavailable_at(&path, &error);
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .open(&path)
-            .map_err(unavailable)?;
+            .map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -34,10 +35,10 @@ impl FolderLock {
                     false => "another process".to_owned(),
                 }));
             }
-            Err(TryLockError::Error(error)) => return Err(unavailable(error)),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        file.set_len(0).map_err(unavailable)?;
-        writeln!(file, "{}", std::process::id()).map_err(unavailable)?;
+        file.set_len(0).map_err(failed)?;
+        writeln!(file, "{}", std::process::id()).map_err(failed)?;
         Ok(Self { _file: file })
     }
 }

@@ -3,6 +3,7 @@
 //! `log.db` in the data folder is the record; a file lock keeps a second server out. Read next: `writer` (the
 //! thread), `group` (a transaction: checks, then rows), `codec` (rows and their checksum), `reader`.
 
+pub mod backup;
 mod codec;
 mod group;
 mod lock;
@@ -215,13 +216,13 @@ fn make_folder(folder: &Path) -> Result<(), Error> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(unavailable)
+    builder.create(folder).map_err(|error| unavailable_at(folder, &error))
 }
 
 /// Makes the names of new files last a power cut: their contents alone do not.
 fn sync_folder(folder: &Path) -> Result<(), Error> {
     let sync = |folder: &Path| std::fs::File::open(folder).and_then(|folder| folder.sync_all());
-    sync(folder).map_err(unavailable)?;
+    sync(folder).map_err(|error| unavailable_at(folder, &error))?;
     match folder.parent() {
         // Not ours, and perhaps not ours to open: it matters only when the folder was just made.
         Some(parent) if parent != Path::new("") => sync(parent).or_else(|error| {
@@ -234,6 +235,10 @@ fn sync_folder(folder: &Path) -> Result<(), Error> {
 
 fn unavailable(error: std::io::Error) -> Error {
     Error::Unavailable(error.to_string())
+}
+
+fn unavailable_at(path: &Path, error: &std::io::Error) -> Error {
+    Error::Unavailable(format!("{}: {error}", path.display()))
 }
 
 /// SQLite's failures in the terms of the port.
