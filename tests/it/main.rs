@@ -5,6 +5,7 @@ mod backup;
 mod bad_input;
 mod cli;
 mod crash;
+mod crowds;
 mod demo;
 mod main_job;
 mod matching;

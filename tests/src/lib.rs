@@ -7,3 +7,4 @@ pub mod harness;
 pub mod property;
 pub mod reference;
 pub mod stand_in;
+pub mod swarm;

@@ -109,11 +109,14 @@ impl Intake {
     }
 
     async fn collect(&self, body: &mut Body, limit: usize, format: Format) -> Result<Taken, Problem> {
-        let end = Instant::now() + self.whole;
+        let begun = Instant::now();
+        let end = begun + self.whole;
         let mut bytes = Vec::new();
         let mut place: Option<OwnedSemaphorePermit> = None;
         loop {
-            let frame = match timeout_at(end.min(Instant::now() + self.pause), body.frame()).await {
+            let earned = begun + self.pause + Duration::from_secs(bytes.len() as u64) / SLOWEST;
+            let next = end.min(earned).min(Instant::now() + self.pause);
+            let frame = match timeout_at(next, body.frame()).await {
                 Ok(Some(Ok(frame))) => frame,
                 Ok(None) => return Ok(Taken { bytes: bytes.into(), format, _place: place }),
                 Ok(Some(Err(_))) => return Err(Problem::bad("the body broke off")),
@@ -146,6 +149,10 @@ impl Intake {
         Ok(())
     }
 }
+
+/// How many bytes a second a body has to come by, on the whole, once it is past its first pause: empty frames and
+/// single bytes are progress of a kind, and no reason to wait for more.
+const SLOWEST: u32 = 1024;
 
 /// How much of a body that is not wanted is read all the same, and for how long.
 const DRAINED: (usize, Duration) = (32 * 1024 * 1024, Duration::from_secs(10));

@@ -79,6 +79,8 @@ impl State {
             (Some((_, begun)), _) => *begun + limits.request,
             // HTTP/2 speaks also between requests (pings, windows): a byte does not mean that a header has begun.
             (None, Some(first)) if self.preface != HTTP2 => first + limits.header,
+            // It is only waited for longer once there has been one.
+            (None, Some(_)) if !self.asked => self.idle_since + limits.header,
             (None, Some(_)) => self.idle_since + limits.idle,
             (None, None) if self.asked => self.idle_since + limits.idle,
             (None, None) => self.idle_since + limits.header,
@@ -207,6 +209,7 @@ mod tests {
     async fn http2_may_speak_between_requests() {
         let activity = Activity::new(Limits::default());
         activity.state().read(b"PRI * HTTP/2.0");
+        assert_eq!(activity.deadline() - Instant::now(), Limits::default().header, "nothing asked yet");
         drop(activity.begin());
         activity.state().read(b"ping");
         assert_eq!(activity.deadline() - Instant::now(), Limits::default().idle);

@@ -129,6 +129,28 @@ impl Server {
         wait_for("the server to stop", || process.try_wait().expect("a child can be waited for"))
     }
 
+    /// How much memory the process has resident, in KiB.
+    ///
+    /// # Panics
+    /// If it is not running, or this is no Linux.
+    pub fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a resident size");
+        line.trim().trim_end_matches(" kB").trim().parse().expect("a number")
+    }
+
+    /// How many files and sockets the process has open.
+    ///
+    /// # Panics
+    /// As [`Self::resident`].
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("its files").count()
+    }
+
+    fn pid(&self) -> u32 {
+        self.process.as_ref().expect("the server is running").id()
+    }
+
     /// Whether the process is still there.
     pub fn is_alive(&mut self) -> bool {
         self.process.as_mut().is_some_and(|process| matches!(process.try_wait(), Ok(None)))
