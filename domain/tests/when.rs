@@ -365,6 +365,35 @@ fn what_a_window_bounds_too_widely_is_refused_with_the_figure() {
 }
 
 #[test]
+fn chains_whose_beginnings_grow_with_the_square_of_a_count_are_refused_with_and_without_a_window() {
+    for (pattern, good) in [
+        ("(count 8000 (seq A B))", false),
+        ("(within 1 hours (count 8000 (seq A B)))", false),
+        ("(within 1 hours (count 1000 (seq A B)))", false),
+        ("(within 1 hours (count 100 (seq A B)))", true),
+        ("(within 1 hours (count 1000 (any (seq A B) C)))", false),
+        ("(within 1 hours (count 1000 (all A B)))", false),
+        ("(within 1 hours (count 100 (all A B)))", true),
+        ("(within 1 hours (all (count 1000 (seq A B)) (fail X)))", false),
+        ("(within 1 hours (seq A (fail (count 1000 (seq X Y))) B))", false),
+        ("(within 1 hours (count 10000 A))", true),
+        ("(within 1 hours (count 10000 (any A B)))", true),
+        ("(within 1 hours (count 100 (count 100 A)))", true),
+        ("(count 10000 A)", true),
+    ] {
+        let source = spelled(pattern);
+        match parse(&source, &Limits::default()) {
+            Ok(_) => assert!(good, "{pattern} was taken"),
+            Err(problems) => {
+                assert!(!good, "{pattern}: {problems:?}");
+                assert_eq!((problems.len(), problems[0].code), (1, Code::Limit), "{pattern}");
+                assert!(problems[0].message.contains("bytes"), "{pattern}: {problems:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_is_valid_but_doubtful_is_warned_of() {
     for (pattern, expected) in [
         ("A", &[][..]),

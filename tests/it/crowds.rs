@@ -50,7 +50,7 @@ fn hold(server: &Server, connections: usize, rate: f64, seconds: u64, request: &
 
 #[test]
 fn every_connection_below_the_cap_is_served_and_every_one_above_it_is_told_so() {
-    let (all, rate, seconds) = if full() { (10_000, 500.0, 60) } else { (1_000, 200.0, 6) };
+    let (all, rate, seconds) = if full() { (10_000, 500.0, 75) } else { (1_000, 200.0, 6) };
     let cap = (all + 8).to_string();
     let mut server = Server::start_with(&["--max-connections", &cap]);
     let acme = server.tenant("acme");

@@ -30,9 +30,10 @@ pub struct Plan {
 pub async fn hold(plan: Plan) -> Value {
     let (mut errors, mut held) = (Vec::new(), Vec::new());
     for number in 0..plan.connections {
-        match connect(plan.to, number).await {
+        // Each asks once at the beginning: who never does is thrown out.
+        match begun(&plan, number).await {
             Ok(stream) => held.push(Some(stream)),
-            Err(error) => errors.push(format!("connect: {error}")),
+            Err(error) => errors.push(error),
         }
     }
     let (mut took, mut at) = (Vec::new(), 0);
@@ -40,7 +41,7 @@ pub async fn hold(plan: Plan) -> Value {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let end = Instant::now() + plan.time;
     let (answered, mut answers) = tokio::sync::mpsc::unbounded_channel();
-    let mut asked = 0;
+    let mut asked = errors.len();
     while Instant::now() < end && !held.is_empty() {
         ticks.tick().await;
         // One that is still being answered is passed over.
@@ -72,6 +73,12 @@ pub async fn hold(plan: Plan) -> Value {
         "p50": quantile(&took, 0.5),
         "p99": quantile(&took, 0.99),
     })
+}
+
+async fn begun(plan: &Plan, number: usize) -> Result<TcpStream, String> {
+    let mut stream = connect(plan.to, number).await.map_err(|error| format!("connect: {error}"))?;
+    ask(&mut stream, &plan.request).await?;
+    Ok(stream)
 }
 
 type Asked = (usize, TcpStream, Result<(), String>, Duration);
