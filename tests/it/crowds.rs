@@ -132,7 +132,7 @@ fn the_frames_that_the_floods_are_made_of_are_good_ones() {
 #[test]
 fn slow_silent_and_flooding_clients_are_thrown_out_and_disturb_nobody() {
     let (many, floods) = if full() { (1_500, 8) } else { (40, 1) };
-    let server = Server::start();
+    let server = Server::start_with(&["--max-connections", "12000"]);
     let acme = server.tenant("acme");
     // An answer that is longer than all buffers on its way.
     let long = "x".repeat(60 * 1024);

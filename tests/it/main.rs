@@ -7,6 +7,7 @@ mod cli;
 mod crash;
 mod crowds;
 mod demo;
+mod fuzz;
 mod main_job;
 mod matching;
 mod replay;

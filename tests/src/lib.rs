@@ -3,6 +3,7 @@
 //!
 //! Nothing here is a test; those are in `it/`, a module per behaviour. Read next: [`mod@reference`], then [`harness`].
 
+pub mod fuzz;
 pub mod harness;
 pub mod property;
 pub mod reference;

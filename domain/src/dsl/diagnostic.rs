@@ -93,13 +93,13 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A problem without a hint.
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
-        Self { code, span, message: message.into(), hint: None }
+        Self { code, span, message: readable(message.into()), hint: None }
     }
 
     /// The same with a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(readable(hint.into()));
         self
     }
 
@@ -126,6 +126,17 @@ impl Diagnostic {
     }
 }
 
+/// The most characters of a message or a hint: some name what was written, which may be as long as the source.
+const LONGEST: usize = 500;
+
+/// A text that is not too long to be read.
+pub(crate) fn readable(text: String) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
+
 /// No more problems than this are collected for one program: rendering each costs a pass over it.
 pub(super) const MOST: usize = 20;
 
@@ -143,6 +154,12 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         return None;
     }
     let lower = word.to_lowercase();
+    let known: Vec<&str> = known.into_iter().collect();
+    // `==` is meant to be `=`, as other languages write it: nearer than what differs in a letter.
+    let doubled = |candidate: &&&str| !candidate.is_empty() && lower == candidate.repeat(2);
+    if let Some(single) = known.iter().find(doubled) {
+        return Some(single);
+    }
     known
         .into_iter()
         .map(|candidate| (distance(&lower, &candidate.to_lowercase()), candidate))
@@ -187,6 +204,8 @@ mod tests {
     fn the_nearest_word_is_found() {
         assert_eq!(nearest("cuont", ["count", "seq"]), Some("count"));
         assert_eq!(nearest("evnt", ["event", "seq"]), Some("event"));
+        assert_eq!(nearest("==", ["!=", ">=", "="]), Some("="));
+        assert_eq!(nearest("<<", ["=", "<=", "<"]), Some("<"));
         assert_eq!(nearest("zzz", ["event", "seq"]), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Error, MAX_DEPTH, MAX_SOURCE, Node};
 use crate::dsl::Place;
+use crate::dsl::diagnostic::readable;
 use crate::ids::TemplateId;
 
 pub(super) fn parse(source: &str) -> Result<Vec<Node>, Error> {
@@ -34,7 +35,7 @@ pub(super) fn parse(source: &str) -> Result<Vec<Node>, Error> {
 
 fn error(source: &str, offset: usize, message: String) -> Error {
     let Place { line, column } = Place::of(source, offset);
-    Error { message, line, column }
+    Error { message: readable(message), line, column }
 }
 
 struct Parser<'a> {

@@ -3,7 +3,7 @@
 //!
 //! Read next: [`draw`] (what is drawn), [`shrink`] (how a counterexample becomes readable).
 
-mod dice;
+pub mod dice;
 pub mod draw;
 mod engine;
 pub mod shrink;

@@ -79,8 +79,10 @@ pub async fn slow(kind: Kind, count: usize, target: Target) -> Value {
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..count {
         let target = target.clone();
+        // One after the other: what the system has no place for in its queue, the server never hears of.
+        let connected = connect(target.to, number).await;
         tasks.spawn(async move {
-            let stream = connect(target.to, number).await.map_err(|error| format!("connect: {error}"))?;
+            let stream = connected.map_err(|error| format!("connect: {error}"))?;
             let begun = Instant::now();
             timeout(PATIENCE, until_closed(kind, stream, &target))
                 .await

@@ -1,7 +1,7 @@
 //! Endpoints, verbs and parameters, held against the catalogue.
 
 use super::value::Member;
-use super::{Parser, Scope, found, unknown};
+use super::{Parser, Scope, found, shortened, unknown};
 use crate::dsl::diagnostic::quoted;
 use crate::dsl::reader::{Form, FormKind};
 use crate::dsl::then::catalogue::{self, Need, Verb};
@@ -118,7 +118,8 @@ impl Parser<'_> {
     fn check_names<'m>(&mut self, verb: &'static Verb, members: impl Iterator<Item = &'m Member> + Clone) {
         if !verb.open {
             for member in members.clone().filter(|member| verb.param(&member.name).is_none()) {
-                let message = format!("{} {} has no parameter :{}", verb.endpoint, verb.verb, member.name);
+                let message =
+                    format!("{} {} has no parameter :{}", verb.endpoint, verb.verb, shortened(&member.name));
                 let known: Vec<_> = verb.params.iter().map(|param| param.name).collect();
                 self.problem(unknown(Code::Endpoint, member.span, message, &member.name, known));
             }
