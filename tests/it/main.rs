@@ -3,6 +3,7 @@
 mod backtest;
 mod backup;
 mod bad_input;
+mod bombs;
 mod cli;
 mod crash;
 mod crowds;
