@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::dsl::{Diagnostic, Limits, when};
-use crate::ids::{PatternId, Position};
-use crate::{pattern, tenant};
+use crate::ids::{AugmentId, PatternId, Position};
+use crate::{augment, pattern, tenant};
 
 /// A change of a tenant's configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,8 @@ pub enum Change {
     Tenant(tenant::Event),
     /// Of a pattern.
     Pattern(PatternId, pattern::Event),
+    /// Of an augment.
+    Augment(AugmentId, augment::Event),
 }
 
 /// A pattern that is matched against.
@@ -32,6 +34,17 @@ pub struct ActivePattern {
     pub program: Position,
 }
 
+/// An augment that is applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActiveAugment {
+    /// Its id.
+    pub id: AugmentId,
+    /// The augment event that has its definition: another definition is another position.
+    pub position: Position,
+    /// The definition in force.
+    pub definition: augment::Definition,
+}
+
 /// A tenant's configuration up to a position.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Configuration {
@@ -41,6 +54,8 @@ pub struct Configuration {
     pub key_attribute: Option<String>,
     /// The enabled patterns.
     pub patterns: BTreeMap<PatternId, ActivePattern>,
+    /// The augments, in order of creation.
+    pub augments: Arc<Vec<ActiveAugment>>,
 }
 
 /// What a change means for matching.
@@ -76,7 +91,21 @@ impl Configuration {
                 id,
                 pattern::Event::Created(definition) | pattern::Event::Updated(definition),
             ) => self.define(position, id, &definition),
+            Change::Augment(id, event) => self.augment(position, id, event),
         }
+    }
+
+    /// Augments act at the door: what they did to an event comes with it, so that matching does not change.
+    fn augment(&mut self, position: Position, id: AugmentId, event: augment::Event) -> Consequence {
+        let augments = Arc::make_mut(&mut self.augments);
+        match (event.into_definition(), augments.iter_mut().find(|augment| augment.id == id)) {
+            (None, _) => augments.retain(|augment| augment.id != id),
+            (Some(definition), None) => augments.push(ActiveAugment { id, position, definition }),
+            (Some(definition), Some(augment)) => {
+                *augment = ActiveAugment { id, position, definition };
+            }
+        }
+        Consequence::None
     }
 
     fn retire(&mut self, id: PatternId) -> Consequence {
@@ -151,5 +180,27 @@ mod tests {
             Consequence::Retired(id)
         );
         assert_eq!(configuration.position, Position(9));
+    }
+
+    #[test]
+    fn augments_stand_in_order_of_creation_whatever_changes_of_them() {
+        let mut configuration = Configuration::default();
+        let made = |name: &str| augment::Definition { name: name.into(), ..augment::Definition::default() };
+        let events = [
+            ("AU2", augment::Event::Created(made("b"))),
+            ("AU10", augment::Event::Created(made("c"))),
+            ("AU2", augment::Event::FileSet(made("d"))),
+            ("AU11", augment::Event::Created(made("e"))),
+            ("AU10", augment::Event::Deleted),
+        ];
+        for (n, (id, event)) in (1..).zip(events) {
+            configuration.apply(Position(n), Change::Augment(id.into(), event));
+        }
+        let shown: Vec<_> = configuration
+            .augments
+            .iter()
+            .map(|augment| (augment.id.as_str(), augment.position.0, augment.definition.name.as_str()))
+            .collect();
+        assert_eq!(shown, [("AU2", 3, "d"), ("AU11", 4, "e")]);
     }
 }

@@ -63,6 +63,10 @@ text_id! {
     TemplateId
 }
 text_id! {
+    /// An augment of a tenant: AU1, AU2, ….
+    AugmentId
+}
+text_id! {
     /// An API client (also its OAuth `client_id`).
     ClientId
 }

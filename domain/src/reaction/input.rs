@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::StepId;
+use crate::customer_event::Augmentations;
 use crate::ids::{EventId, Position, ReactionId, TemplateId};
 use crate::json::Object;
 use crate::time::Stamp;
@@ -109,6 +110,9 @@ pub struct Started {
     pub templates: BTreeMap<TemplateId, Position>,
     /// The attributes of the match's events merged, later ones over earlier ones, and augments over that.
     pub context: Object,
+    /// What the augments of reactions added to it, or why they did not.
+    #[serde(default, skip_serializing_if = "Augmentations::is_empty")]
+    pub augmented: Augmentations,
     /// The operator's settings in force at the start.
     pub rules: Rules,
 }

@@ -149,6 +149,7 @@ proptest! {
             program: domain::ids::Position(1),
             templates: Default::default(),
             context: object(r#"{"a":{"b":"c"}}"#),
+            augmented: Default::default(),
             rules: domain::reaction::Rules { commands: 200, ..Default::default() },
         }));
         recorded.extend(script.take(start));

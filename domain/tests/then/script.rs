@@ -117,6 +117,7 @@ impl Script {
                 program: Position(1),
                 templates: BTreeMap::new(),
                 context: object(rest),
+                augmented: Default::default(),
                 rules: self.rules,
             })),
             "ok" => answered(success()),
