@@ -1,6 +1,7 @@
 //! Which aggregates there are, in which streams, and what has to go along with their events.
 
 use cqrs_es::Aggregate;
+use domain::augment::Augment;
 use domain::client::Client;
 use domain::integration::Integration;
 use domain::pattern::Pattern;
@@ -69,4 +70,15 @@ impl Kind for Integration {
     const KIND: StreamKind = StreamKind::Integration;
     const EVENTS: &'static [(&'static str, Along)] =
         &[("integration-set", Along::Nothing), ("integration-deleted", Along::Nothing)];
+}
+
+impl Kind for Augment {
+    const KIND: StreamKind = StreamKind::Augment;
+    const EVENTS: &'static [(&'static str, Along)] = &[
+        ("augment-created", Along::Configuration),
+        ("augment-updated", Along::Configuration),
+        ("augment-file-set", Along::Configuration),
+        ("augment-file-deleted", Along::Configuration),
+        ("augment-deleted", Along::Configuration),
+    ];
 }

@@ -21,6 +21,7 @@ pub(crate) struct TenantKeys {
     identify: Secret,
     wrap: Secret,
     credentials: Secret,
+    files: Secret,
 }
 
 /// A customer's key.
@@ -58,6 +59,7 @@ impl TenantKeys {
             identify: derived("customer-id"),
             wrap: derived("customer-key"),
             credentials: derived("credentials"),
+            files: derived("files"),
         })
     }
 
@@ -85,6 +87,18 @@ impl TenantKeys {
         let (&SHAPE, sealed) = sealed.split_first()? else { return None };
         let clear = seal::open(&self.credentials, &credential_bound(&self.tenant, place), sealed)?;
         String::from_utf8(clear).ok().map(Zeroizing::new)
+    }
+
+    /// Seals a piece of a file for its place.
+    pub(super) fn seal_piece(&self, file: &str, number: u32, clear: &[u8]) -> Vec<u8> {
+        let out = vec![SHAPE];
+        seal::seal(&self.files, &piece_bound(&self.tenant, file, number), clear, out)
+    }
+
+    /// A piece in clear; `None` if it was not sealed for that place by this tenant.
+    pub(super) fn open_piece(&self, file: &str, number: u32, sealed: &[u8]) -> Option<Vec<u8>> {
+        let (&SHAPE, sealed) = sealed.split_first()? else { return None };
+        seal::open(&self.files, &piece_bound(&self.tenant, file, number), sealed)
     }
 
     /// Who a key attribute value is.
@@ -176,4 +190,8 @@ fn unwrap(under: &[u8; 32], bound: &[u8], wrapped: &[u8]) -> Option<Secret> {
 
 fn credential_bound(tenant: &TenantId, place: &str) -> Vec<u8> {
     bound("credential", &[tenant.as_str().as_bytes(), place.as_bytes()])
+}
+
+fn piece_bound(tenant: &TenantId, file: &str, number: u32) -> Vec<u8> {
+    bound("file", &[tenant.as_str().as_bytes(), file.as_bytes(), &number.to_le_bytes()])
 }

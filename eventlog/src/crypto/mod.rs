@@ -3,11 +3,12 @@
 //! Outside ciphertext a customer is only [`CustomerId`]. A sealed payload names the key that sealed it, so that an
 //! erased customer who comes back under a new key does not make the old payloads look damaged. Read next: `keys`
 //! (what is wrapped and bound), `seal` (the cipher), `master` (the operator's file), `credential` (a
-//! tenant's secrets with third parties).
+//! tenant's secrets with third parties), `file` (its files).
 
 mod cache;
 mod credential;
 mod erasure;
+mod file;
 mod keys;
 mod master;
 mod seal;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::configuration::{Change, Configuration};
 use domain::dsl::when::index::PredicateIndex;
-use domain::ids::{PatternId, Position, TenantId};
+use domain::ids::{AugmentId, PatternId, Position, TenantId};
 use domain::value::Attributes;
 use tokio::sync::RwLock;
 
@@ -30,33 +30,35 @@ impl Current {
         any
     }
 
-    fn index(&mut self) {
+    fn new(configuration: Configuration) -> Self {
         let mut seen = HashSet::new();
-        self.predicates = PredicateIndex::default();
-        for pattern in self.configuration.patterns.values() {
+        let mut predicates = PredicateIndex::default();
+        for pattern in configuration.patterns.values() {
             for (predicate, _) in pattern.trigger.predicates() {
                 if seen.insert(predicate.to_string()) {
-                    self.predicates.insert(predicate.clone(), ());
+                    predicates.insert(predicate.clone(), ());
                 }
             }
         }
+        Self { configuration, predicates }
     }
 }
 
 /// The configurations of all tenants that sent events.
 #[derive(Default)]
 pub(super) struct Configurations {
-    tenants: Mutex<HashMap<TenantId, Arc<RwLock<Current>>>>,
+    tenants: Mutex<HashMap<TenantId, Arc<RwLock<Arc<Current>>>>>,
 }
 
 impl Configurations {
-    /// A tenant's configuration, with every change that is in the record now.
+    /// A tenant's configuration, with every change that is in the record now. It stays as it is for who has it:
+    /// what is decided on it may take its time, and is refused as stale if the configuration has moved.
     pub(super) async fn current(
         &self,
         record: &dyn Record,
         tenant: &TenantId,
-    ) -> Result<Arc<RwLock<Current>>, Error> {
-        let current = {
+    ) -> Result<Arc<Current>, Error> {
+        let place = {
             let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
             match tenants.get(tenant) {
                 Some(current) => Arc::clone(current),
@@ -64,40 +66,43 @@ impl Configurations {
             }
         };
         let newest = record.config_position(tenant).await?;
-        if current.read().await.configuration.position < newest {
-            // Those who come while this one reads wait for it, and then find nothing left to do.
-            refresh(&mut *current.write().await, record, tenant, newest).await?;
+        {
+            let current = place.read().await;
+            if current.configuration.position >= newest {
+                return Ok(current.clone());
+            }
         }
-        Ok(current)
+        // Those who come while this one reads wait for it, and then find nothing left to do.
+        let mut current = place.write().await;
+        if current.configuration.position < newest {
+            *current = Arc::new(refreshed(&current, record, tenant, newest).await?);
+        }
+        Ok(current.clone())
     }
 }
 
-async fn refresh(
-    current: &mut Current,
+async fn refreshed(
+    before: &Current,
     record: &dyn Record,
     tenant: &TenantId,
     newest: Position,
-) -> Result<(), Error> {
-    let mut changed = false;
-    while current.configuration.position < newest {
-        let after = current.configuration.position;
+) -> Result<Current, Error> {
+    let mut configuration = before.configuration.clone();
+    while configuration.position < newest {
+        let after = configuration.position;
         let rows = record.read_after(Select::Configuration(Some(tenant.clone())), after, PAGE).await?;
         if rows.is_empty() {
             return Err(Error::Damaged(format!("the configuration change at position {newest} is missing")));
         }
         for row in &rows {
             match change_of(row)? {
-                Some(change) => drop(current.configuration.apply(row.position, change)),
+                Some(change) => drop(configuration.apply(row.position, change)),
                 // Of a kind that this release does not match by.
-                None => current.configuration.position = row.position,
+                None => configuration.position = row.position,
             }
         }
-        changed = true;
     }
-    if changed {
-        current.index();
-    }
-    Ok(())
+    Ok(Current::new(configuration))
 }
 
 /// The change that a row made to its tenant's configuration; `None` if it is of a kind that made none.
@@ -109,6 +114,8 @@ pub fn change_of(row: &Recorded) -> Result<Option<Change>, Error> {
         StreamKind::Tenant => serde_json::from_slice(&row.payload).map(Change::Tenant),
         StreamKind::Pattern => serde_json::from_slice(&row.payload)
             .map(|event| Change::Pattern(PatternId(row.stream.id.clone()), event)),
+        StreamKind::Augment => serde_json::from_slice(&row.payload)
+            .map(|event| Change::Augment(AugmentId(row.stream.id.clone()), event)),
         _ => return Ok(None),
     };
     change.map(Some).map_err(|error| Error::Damaged(format!("position {}: {error}", row.position)))

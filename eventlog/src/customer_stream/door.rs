@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use domain::augment::Service;
 use domain::customer_event::{CustomerEvent, Origin, Refusal};
 use domain::ids::{Position, TenantId};
 use domain::json::Json;
 use domain::time::Stamp;
 
-use super::configuration::Configurations;
+use super::configuration::{Configurations, Current};
 use super::prepare::{idempotency, prepare};
+use crate::augment::{Augmenter, Plan};
 use crate::crypto::{Opened, Vault};
 use crate::record::{Error, Item, Metadata, Outcome, Record, Recorded};
 
@@ -72,12 +74,64 @@ pub struct Door {
     pub(super) record: Arc<dyn Record>,
     pub(super) vault: Arc<Vault>,
     pub(super) configurations: Configurations,
+    augmenter: Option<Augmenter>,
 }
 
 impl Door {
-    /// A door to a record.
+    /// A door to a record, at which nothing is added to events.
     pub fn new(record: Arc<dyn Record>, vault: Arc<Vault>) -> Self {
-        Self { record, vault, configurations: Configurations::default() }
+        Self { record, vault, configurations: Configurations::default(), augmenter: None }
+    }
+
+    /// The same with augments.
+    #[must_use]
+    pub fn augmented_by(self, augmenter: Augmenter) -> Self {
+        Self { augmenter: Some(augmenter), ..self }
+    }
+
+    /// Whether the tenant has augments of a service: found out without waiting for their files.
+    ///
+    /// # Errors
+    /// The record's.
+    pub async fn is_augmented(&self, tenant: &TenantId, service: Service) -> Result<bool, Error> {
+        if self.augmenter.is_none() {
+            return Ok(false);
+        }
+        let current = self.configurations.current(&*self.record, tenant).await?;
+        let mut augments = current.configuration.augments.iter();
+        Ok(augments.any(|augment| augment.definition.service == service))
+    }
+
+    /// What the augments of a service are to do, as they are in force now.
+    ///
+    /// # Errors
+    /// The record's.
+    pub async fn plan(&self, tenant: &TenantId, service: Service) -> Result<Plan, Error> {
+        Ok(self.current(tenant, service).await?.1)
+    }
+
+    /// A tenant's configuration, and what its augments of a service are to do under it.
+    pub(super) async fn current(
+        &self,
+        tenant: &TenantId,
+        service: Service,
+    ) -> Result<(Arc<Current>, Plan), Error> {
+        let mut current = self.configurations.current(&*self.record, tenant).await?;
+        let Some(augmenter) = &self.augmenter else { return Ok((current, Plan::nothing(tenant))) };
+        for _ in 0..ATTEMPTS {
+            let augments = &current.configuration.augments;
+            if augments.is_empty() {
+                break;
+            }
+            let plan = augmenter.plan(tenant, augments, service).await?;
+            let newer = self.configurations.current(&*self.record, tenant).await?;
+            // A file that is gone while it is in force is lost: the events go on without it, and say so.
+            if !plan.is_stale || Arc::ptr_eq(&newer, &current) {
+                return Ok((current, plan));
+            }
+            current = newer;
+        }
+        Ok((current, Plan::nothing(tenant)))
     }
 
     /// Accepts a batch; each event's answer, in order. A bad one does not hold back the others.

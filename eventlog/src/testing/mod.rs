@@ -14,9 +14,11 @@ use domain::{client, tenant};
 use tempfile::TempDir;
 
 use crate::aggregates::Commands;
+use crate::augment::Augmenter;
 use crate::checkpoint::Checkpoints;
 use crate::crypto::Vault;
 use crate::customer_stream::Door;
+use crate::files::FileStore;
 use crate::record::sqlite::{Options, SqliteRecord};
 use crate::record::{Clock, Metadata, Record, StreamId, StreamKind};
 
@@ -110,9 +112,14 @@ impl TempRecord {
         Commands::new(self.record.clone(), self.vault())
     }
 
-    /// A door with a vault of its own.
+    /// A door with a vault of its own, and augments that ask nobody.
     pub fn door(&self) -> Door {
-        Door::new(self.record.clone(), self.vault())
+        Door::new(self.record.clone(), self.vault()).augmented_by(Augmenter::new(self.file_store(), None))
+    }
+
+    /// The files beside the record.
+    pub fn file_store(&self) -> FileStore {
+        FileStore::new(self.record.clone(), self.vault())
     }
 
     /// The checkpoints beside the record.

@@ -5,6 +5,7 @@
 
 pub mod backup;
 mod codec;
+mod files;
 mod group;
 mod lock;
 mod reader;

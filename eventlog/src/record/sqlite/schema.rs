@@ -9,13 +9,13 @@ use super::failed;
 use crate::record::Error;
 
 /// The format that this release reads and writes; kept in `user_version`.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 /// How long a connection waits for another process's lock.
 pub(super) const BUSY: Duration = Duration::from_secs(10);
 
 /// Statement `n` takes format `n` to `n + 1`.
-const MIGRATIONS: [&str; FORMAT as usize] = [FORMAT_1];
+const MIGRATIONS: [&str; FORMAT as usize] = [FORMAT_1, FORMAT_2];
 
 /// The columns named as postgres-es has them stand beside our own; `sequence` is the position where the stream is
 /// a customer's or a partition's marks, so that `events_stream` is the customer's timeline too.
@@ -61,6 +61,18 @@ CREATE TABLE keys (
     wrapped BLOB NOT NULL,
     PRIMARY KEY (tenant, customer)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Files, in pieces. In a B-tree of their own, with row ids: a piece is longer than a page.
+const FORMAT_2: &str = "
+CREATE TABLE files (
+    tenant TEXT NOT NULL,
+    file TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    stamp INTEGER NOT NULL,
+    sealed BLOB NOT NULL,
+    UNIQUE (tenant, file, number)
+) STRICT;
 ";
 
 /// Opens the writer's connection: made or migrated, and durable at every commit.

@@ -22,6 +22,9 @@ pub(super) type Configurations = RwLock<std::collections::HashMap<TenantId, Posi
 
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
+/// One statement beside the log.
+pub(super) type Statement = Box<dyn FnOnce(&Connection) -> rusqlite::Result<()> + Send>;
+
 /// What the writer is asked to do.
 enum Job {
     Append(Append),
@@ -35,6 +38,7 @@ enum Job {
         customer: CustomerId,
         reply: Reply<bool>,
     },
+    Beside(Statement, Reply<()>),
     #[cfg(test)]
     LimitPages(u32),
 }
@@ -93,6 +97,11 @@ impl Writer {
         self.ask(|reply| Job::Erase { tenant, customer, reply }).await
     }
 
+    /// Runs a statement that touches no entry of the log, in a transaction of its own.
+    pub(super) async fn beside(&self, statement: Statement) -> Result<(), Error> {
+        self.ask(|reply| Job::Beside(statement, reply)).await
+    }
+
     /// Lets the file grow no further than this: how tests fill the disk.
     #[cfg(test)]
     pub(super) fn limit_pages(&self, pages: u32) {
@@ -145,6 +154,9 @@ impl Worker {
                 }
                 Job::Erase { tenant, customer, reply } => {
                     let _ = reply.send(self.erase(&tenant, customer).map_err(failed));
+                }
+                Job::Beside(statement, reply) => {
+                    let _ = reply.send(statement(&self.connection).map_err(failed));
                 }
                 #[cfg(test)]
                 Job::LimitPages(pages) => {
