@@ -1,6 +1,6 @@
 //! The loop: gather what has come in, write it, carry it out, keep the place.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::future::Future;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use domain::reaction::{InputKind, StepId};
 use domain::time::Stamp;
 use eventlog::record::{Fence, Head};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::attempt::Report;
@@ -17,6 +18,7 @@ use super::follow::Rows;
 use super::lanes::Lanes;
 use super::perform::{Job, Ready, Wake};
 use super::slot::{Letter, Owner, Slot, What};
+use super::start::Beginning;
 use super::timers::Timers;
 use super::write::Batch;
 use super::{Cancelled, Error, Order, Tools};
@@ -27,6 +29,9 @@ pub(super) type Who = (ReactionId, StepId);
 
 /// The name under which the notifier keeps its place.
 pub(super) const NAME: &str = "notifier";
+
+/// For so many batches of reactions contexts may be completed at once.
+const STARTING: usize = 4;
 
 /// All that the loop owns.
 pub(super) struct Core {
@@ -50,7 +55,10 @@ pub(super) struct Core {
     pub(super) began: Position,
     /// What to change in the table of open reactions.
     pub(super) changes: HashMap<ReactionId, Option<Owner>>,
-    /// Cancels of reactions whose match has not been read yet.
+    /// Reactions whose context is being completed, by the positions of their matches.
+    pub(super) starting: BTreeMap<Position, ReactionId>,
+    pub(super) beginnings: JoinSet<Beginning>,
+    /// Cancels of reactions that have not begun yet.
     pub(super) early: HashMap<ReactionId, Vec<Order>>,
     /// No new work is begun.
     pub(super) draining: bool,
@@ -85,6 +93,8 @@ impl Core {
             seen: Head::default(),
             began: Position(0),
             changes: HashMap::new(),
+            starting: BTreeMap::new(),
+            beginnings: JoinSet::new(),
             early: HashMap::new(),
             draining: false,
             batch: None,
@@ -115,13 +125,15 @@ impl Core {
                 keep_at = Instant::now() + self.tools.options.checkpoint;
             }
             let nap = self.nap(keep_at);
-            let has_room = self.ready.len() < self.tools.options.batch;
+            let most = self.tools.options.batch;
+            let has_room = self.ready.len() < most && self.starting.len() < STARTING * most;
             tokio::select! {
                 () = &mut shutdown => break,
                 outcomes = Batch::landed(&mut self.batch) => self.landed(outcomes?).await?,
                 Some(rows) = rows.next(), if has_room => self.rows(rows?).await?,
                 Some(report) = self.reports_in.recv() => self.report(report),
                 Some(ready) = self.prepared_in.recv() => self.event_ready(ready),
+                Some(begun) = self.beginnings.join_next() => self.begun(begun)?,
                 Some(order) = orders.recv() => self.cancel(order).await?,
                 () = tokio::time::sleep(nap) => {}
             }
@@ -142,6 +154,10 @@ impl Core {
         }
         if self.draining {
             return Ok(());
+        }
+        for _ in 0..self.tools.options.batch {
+            let Some(begun) = self.beginnings.try_join_next() else { break };
+            self.begun(begun)?;
         }
         self.wake();
         self.pass(self.seen.stamp);
@@ -171,9 +187,10 @@ impl Core {
         slot.inbox.push_back(letter);
     }
 
-    /// Cancels a reaction, also one that has not been read yet.
+    /// Cancels a reaction, also one that has not begun yet.
     async fn cancel(&mut self, order: Order) -> Result<(), Error> {
-        if self.open.get(&order.reaction).is_some_and(|slot| !slot.is_over()) {
+        let is_starting = self.starting.values().any(|reaction| *reaction == order.reaction);
+        if !is_starting && self.open.get(&order.reaction).is_some_and(|slot| !slot.is_over()) {
             self.post_cancel(order);
             return Ok(());
         }
@@ -199,15 +216,18 @@ impl Core {
     /// Keeps the place, and the table of open reactions with it.
     async fn keep(&mut self) -> Result<(), Error> {
         self.flush().await?;
-        if self.seen.position == self.kept && self.changes.is_empty() {
+        // What has not begun yet is read again by who comes after.
+        let unbegun = self.starting.keys().next().map(|position| Position(position.0 - 1));
+        let place = unbegun.unwrap_or(self.seen.position).min(self.seen.position);
+        if place == self.kept && self.changes.is_empty() {
             return Ok(());
         }
         let row = |(id, owner): (ReactionId, Option<Owner>)| {
             (id.0.to_vec(), owner.and_then(|owner| serde_json::to_vec(&owner).ok()))
         };
         let changes: Vec<_> = std::mem::take(&mut self.changes).into_iter().map(row).collect();
-        self.tools.checkpoints.commit(NAME, self.seen.position, changes).await?;
-        self.kept = self.seen.position;
+        self.tools.checkpoints.commit(NAME, place, changes).await?;
+        self.kept = place;
         Ok(())
     }
 

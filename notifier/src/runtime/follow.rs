@@ -63,7 +63,7 @@ impl Drop for Rows {
 }
 
 /// While the record is away it is tried so often.
-const AWAY: Duration = Duration::from_secs(1);
+pub(super) const AWAY: Duration = Duration::from_secs(1);
 
 impl Core {
     /// Takes rows of the record in.

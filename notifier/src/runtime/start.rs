@@ -2,15 +2,19 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use domain::customer_event::CustomerEvent;
-use domain::ids::{Position, ReactionId};
+use domain::augment::Service;
+use domain::customer_event::{Augmentations, CustomerEvent};
+use domain::ids::{Position, ReactionId, TenantId};
 use domain::json::Object;
 use domain::reaction::{Event, InputKind, Match, Started};
+use eventlog::augment::Plan;
 use eventlog::crypto::Opened;
 use eventlog::record::{self, Recorded, StreamKind};
-use tracing::error;
+use tokio::task::JoinError;
+use tracing::{error, warn};
 
 use super::core::Core;
+use super::follow::AWAY;
 use super::slot::{Letter, Owner, Slot, What};
 use super::write::ERASED;
 use super::{Error, Tools};
@@ -26,6 +30,21 @@ struct Arrival {
     position: Position,
     /// The match, or why there is none.
     matched: Result<Match, String>,
+}
+
+/// How a reaction starts.
+enum Start {
+    /// With this, once its context is complete, for the customer of this key.
+    With(Box<Started>, String),
+    /// Not at all.
+    BreakOff(String),
+}
+
+/// A reaction whose context has been completed.
+pub(super) struct Beginning {
+    position: Position,
+    started: Box<Started>,
+    augmented: Result<Augmentations, record::Error>,
 }
 
 impl Core {
@@ -58,14 +77,60 @@ impl Core {
         for arrival in arrivals {
             let Arrival { id, owner, position, matched } = arrival;
             let mut slot = Slot::new(id, owner);
-            let what = match matched {
+            let start = match matched {
                 Ok(matched) => self.started(&mut slot, matched, &events).await?,
-                Err(reason) => What::BreakOff(reason),
+                Err(reason) => Start::BreakOff(reason),
             };
+            let tenant = slot.owner.tenant.clone();
             self.open.insert(id, slot);
-            self.post(id, Letter::new(what, Some(position)));
+            match start {
+                Start::BreakOff(reason) => {
+                    self.post(id, Letter::new(What::BreakOff(reason), Some(position)));
+                }
+                Start::With(started, key) => self.augment(tenant, position, started, key).await?,
+            }
         }
         Ok(())
+    }
+
+    /// Completes a reaction's context, if the tenant has augments for that, and begins the reaction. That may take
+    /// as long as a server of the tenant's, so it is done beside the loop; until the reaction has begun, the
+    /// notifier's place in the record stays before its match.
+    async fn augment(
+        &mut self,
+        tenant: TenantId,
+        position: Position,
+        started: Box<Started>,
+        key: String,
+    ) -> Result<(), Error> {
+        if !self.tools.door.is_augmented(&tenant, Service::Notification).await? {
+            self.set_off(Beginning { position, started, augmented: Ok(Augmentations::default()) })?;
+            return Ok(());
+        }
+        self.starting.insert(position, started.reaction);
+        let tools = self.tools.clone();
+        self.beginnings.spawn(async move {
+            let augmented = tools.augmentations(&tenant, &key, &started.context).await;
+            Beginning { position, started, augmented }
+        });
+        Ok(())
+    }
+
+    /// A reaction's context is complete.
+    pub(super) fn set_off(&mut self, beginning: Beginning) -> Result<(), Error> {
+        let Beginning { position, mut started, augmented } = beginning;
+        self.starting.remove(&position);
+        started.augmented = augmented?;
+        started.augmented.apply(&mut started.context);
+        let reaction = started.reaction;
+        self.post(reaction, Letter::input(InputKind::Started(started), Some(position)));
+        Ok(())
+    }
+
+    /// One that broke, broke for a reason that is not this reaction's.
+    pub(super) fn begun(&mut self, ended: Result<Beginning, JoinError>) -> Result<(), Error> {
+        let ended = ended.map_err(|broken| record::Error::Unavailable(broken.to_string()));
+        self.set_off(ended?)
     }
 
     async fn started(
@@ -73,18 +138,19 @@ impl Core {
         slot: &mut Slot,
         matched: Match,
         events: &HashMap<Position, CustomerEvent>,
-    ) -> Result<What, Error> {
+    ) -> Result<Start, Error> {
         let source = match self.sources.in_force(&slot.owner.tenant, matched.program).await {
             Ok(source) => source,
-            Err(sources::Error::Unusable(reason)) => return Ok(What::BreakOff(reason)),
+            Err(sources::Error::Unusable(reason)) => return Ok(Start::BreakOff(reason)),
             Err(sources::Error::Record(error)) => return Err(error.into()),
         };
         let mut context = Object::new();
-        let mut depth = 0;
+        let (mut depth, mut key) = (0, String::new());
         for position in &matched.witness {
-            let Some(event) = events.get(position) else { return Ok(What::BreakOff(ERASED.to_owned())) };
+            let Some(event) = events.get(position) else { return Ok(Start::BreakOff(ERASED.to_owned())) };
             context.merge(&event.effective());
             depth = depth.max(event.origin.depth());
+            key.clone_from(&event.key);
         }
         slot.witness = matched.witness;
         slot.depth = Some(depth);
@@ -94,9 +160,10 @@ impl Core {
             program: matched.program,
             templates: source.templates,
             context,
+            augmented: Augmentations::default(),
             rules: self.tools.options.rules,
         };
-        Ok(What::Input(InputKind::Started(Box::new(started))))
+        Ok(Start::With(Box::new(started), key))
     }
 }
 
@@ -121,6 +188,25 @@ impl Tools {
             Err(other) => return Err(other.into()),
         };
         Ok(Some(Arrival { id, owner, position: row.position, matched }))
+    }
+
+    /// What the augments of reactions do to a context. While the record is away it is tried again.
+    async fn augmentations(
+        &self,
+        tenant: &TenantId,
+        key: &str,
+        context: &Object,
+    ) -> Result<Augmentations, record::Error> {
+        loop {
+            match self.door.plan(tenant, Service::Notification).await {
+                Ok(plan) => return Ok(plan.apply(Some(key), context, Plan::deadline()).await),
+                Err(record::Error::Unavailable(reason)) => {
+                    warn!(%reason, "augments cannot be read just now");
+                    tokio::time::sleep(AWAY).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// The customer events at these positions.

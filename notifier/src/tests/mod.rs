@@ -1,5 +1,6 @@
 //! Reactions end to end, on a record in a temporary folder, with a stand-in for the third party.
 
+mod augments;
 mod commands;
 mod crash;
 mod endpoints;

@@ -1,8 +1,8 @@
 //! What the tests run in: a record, a clock that they set, a stand-in for Twilio, and what the engine would append.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,10 +12,12 @@ use domain::ids::{CustomerId, EventId, PatternId, Point, Position, ReactionId, T
 use domain::json::{Json, Limits as JsonLimits, Object, parse};
 use domain::reaction::{Effect, Event, Input, InputKind, Match, Outcome as Ending};
 use domain::time::Stamp;
-use domain::{pattern, template, tenant};
+use domain::{augment, pattern, template, tenant};
+use eventlog::augment::{Api, Augmenter};
 use eventlog::checkpoint::Checkpoints;
 use eventlog::crypto::{Opened, Vault};
 use eventlog::customer_stream::Door;
+use eventlog::files::{FileStore, Files};
 use eventlog::record::sqlite::{Options as RecordOptions, SqliteRecord};
 use eventlog::record::{
     Clock, Error, Expect, Fence, Head, Item, Metadata, NewEvent, Outcome, Record, Recorded, Select, StreamId,
@@ -44,6 +46,9 @@ pub(super) struct World {
     pub(super) vault: Arc<Vault>,
     pub(super) checkpoints: Arc<Checkpoints>,
     pub(super) twilio: Arc<Double>,
+    /// Who is asked for augments, if anybody.
+    pub(super) api: Mutex<Option<Arc<dyn Api>>>,
+    files: Arc<dyn Files>,
     pub(super) tenant: TenantId,
     patterns: AtomicUsize,
     folder: tempfile::TempDir,
@@ -105,7 +110,8 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(Manual(AtomicI64::new(1_000_000)));
         let options = RecordOptions { clock: clock.clone(), ..RecordOptions::default() };
-        let record: Arc<dyn Record> = SqliteRecord::open(folder.path(), options).unwrap();
+        let store = SqliteRecord::open(folder.path(), options).unwrap();
+        let (record, files): (Arc<dyn Record>, Arc<dyn Files>) = (store.clone(), store);
         let vault = Arc::new(Vault::new(record.clone(), [7; 32]));
         let world = Self {
             clock,
@@ -113,6 +119,8 @@ impl World {
             vault,
             checkpoints: Arc::new(Checkpoints::open(folder.path()).unwrap()),
             twilio: Double::new("twilio"),
+            api: Mutex::default(),
+            files,
             tenant: TenantId::from("T1"),
             patterns: AtomicUsize::new(0),
             folder,
@@ -150,7 +158,9 @@ impl World {
         options: Options,
     ) -> Running {
         let vault = Arc::new(Vault::new(record.clone(), [7; 32]));
-        let door = Arc::new(Door::new(record.clone(), vault.clone()));
+        let files = FileStore::new(self.files.clone(), vault.clone());
+        let augmenter = Augmenter::new(files, self.api.lock().unwrap().clone());
+        let door = Arc::new(Door::new(record.clone(), vault.clone()).augmented_by(augmenter));
         let notifier = Notifier::new(record, vault, door, self.checkpoints.clone(), endpoints, options);
         let (stop, mut stopped) = watch::channel(false);
         let handle = notifier.handle();
@@ -174,6 +184,12 @@ impl World {
         let stream = StreamId::new(&self.tenant, StreamKind::Pattern, id);
         let created = event("pattern-created", &pattern::Event::Created(definition), true);
         self.append(item(stream, Expect::Version(0), vec![created])).await.0
+    }
+
+    pub(super) async fn augment(&self, id: &str, definition: augment::Definition) {
+        let stream = StreamId::new(&self.tenant, StreamKind::Augment, id);
+        let created = event("augment-created", &augment::Event::Created(definition), true);
+        self.append(item(stream, Expect::Version(0), vec![created])).await;
     }
 
     pub(super) async fn template(&self, id: &str, version: u64, text: &str) {

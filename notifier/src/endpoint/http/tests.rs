@@ -237,7 +237,7 @@ async fn a_server_has_to_show_a_certificate_that_is_trusted_and_for_its_name() {
     .await;
     let trusting = |authorities| {
         let resolver = Arc::new(Scripted(Mutex::new([vec![secure.ip()]].into())));
-        Http::new(Setup { allow_private_addresses: true, resolver, authorities })
+        Http::new(Setup { allow_private_addresses: true, resolver, authorities, ..Setup::default() })
     };
     let named = |host: &str| post(&format!("https://{host}:{}", secure.port()));
     let (result, _) = send(&trusting(vec![certificate.clone()]), named("stand-in.example")).await;
