@@ -6,7 +6,7 @@
 use cqrs_es::DomainEvent;
 use domain::ids::{Position, ReactionId, TenantId};
 use domain::time::Stamp;
-use domain::{client, integration, pattern, reaction, template, tenant};
+use domain::{augment, client, integration, pattern, reaction, template, tenant};
 use eventlog::crypto::{Erasure, Opened, Vault};
 use eventlog::record::{Recorded, StreamKind};
 use serde::de::DeserializeOwned;
@@ -36,6 +36,7 @@ pub(crate) enum Body {
     Pattern(pattern::Event),
     Template(template::Event),
     Integration(integration::Event),
+    Augment(augment::Event),
     Reaction(ReactionId, Box<reaction::Event>),
     /// A customer was erased.
     Erasure(Erasure),
@@ -72,11 +73,8 @@ fn of_aggregate(row: Recorded) -> Result<Entry, Error> {
         StreamKind::Template => Body::Template(aggregate(&row)?),
         StreamKind::Integration => Body::Integration(aggregate(&row)?),
         StreamKind::Erasure => Body::Erasure(Erasure::read(&row)?),
-        StreamKind::Reaction
-        | StreamKind::Listener
-        | StreamKind::Augment
-        | StreamKind::Customer
-        | StreamKind::Mark => Body::Other,
+        StreamKind::Augment => Body::Augment(aggregate(&row)?),
+        StreamKind::Reaction | StreamKind::Listener | StreamKind::Customer | StreamKind::Mark => Body::Other,
     };
     Ok(entry(row, body))
 }

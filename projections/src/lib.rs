@@ -19,6 +19,7 @@ mod store;
 mod views;
 
 mod audit;
+mod augments;
 mod clients;
 mod integrations;
 mod patterns;
@@ -29,6 +30,7 @@ mod tenants;
 mod timeline;
 
 pub use audit::{AuditEntry, ChangeKind};
+pub use augments::AugmentView;
 pub use clients::{ClientView, TokenView};
 pub use error::Error;
 pub use integrations::IntegrationView;

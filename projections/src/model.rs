@@ -8,7 +8,9 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use crate::entry::Entry;
-use crate::{Error, Page, audit, clients, integrations, patterns, reactions, sends, templates, tenants};
+use crate::{
+    Error, Page, audit, augments, clients, integrations, patterns, reactions, sends, templates, tenants,
+};
 
 /// A read model.
 pub(crate) struct Model {
@@ -26,12 +28,13 @@ pub(crate) struct Model {
 }
 
 /// All read models.
-pub(crate) const MODELS: [&Model; 8] = [
+pub(crate) const MODELS: [&Model; 9] = [
     &tenants::MODEL,
     &clients::MODEL,
     &patterns::MODEL,
     &templates::MODEL,
     &integrations::MODEL,
+    &augments::MODEL,
     &audit::MODEL,
     &reactions::MODEL,
     &sends::MODEL,

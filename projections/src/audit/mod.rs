@@ -5,7 +5,7 @@
 mod query;
 mod view;
 
-use domain::{client, integration, pattern, template, tenant};
+use domain::{augment, client, integration, pattern, template, tenant};
 use eventlog::crypto::Erasure;
 use serde_json::{Value, json};
 
@@ -71,6 +71,16 @@ impl Batch for Audit {
                 };
                 write(entry.tenant.as_str(), "integration", kind, before, after, entry, target)
             }
+            Body::Augment(event) => {
+                let kind = match event {
+                    augment::Event::Created(_) => ChangeKind::Created,
+                    augment::Event::Updated(_)
+                    | augment::Event::FileSet(_)
+                    | augment::Event::FileDeleted(_) => ChangeKind::Updated,
+                    augment::Event::Deleted => ChangeKind::Deleted,
+                };
+                change("augment", kind, event.clone().into_definition().map(of_augment), entry, target)
+            }
             Body::Client(event) => of_client(event, entry, target),
             Body::Erasure(erasure) => of_erasure(erasure, entry, target),
             Body::Token(_) | Body::Reaction(..) | Body::Erased | Body::Other => Ok(()),
@@ -110,6 +120,20 @@ fn of_pattern(definition: &pattern::Definition) -> Value {
     let mut shown = json!(definition);
     if let Some(members) = shown.as_object_mut() {
         members.remove("version");
+    }
+    shown
+}
+
+/// What the API shows of an augment, and how long its file is: not where that is kept.
+fn of_augment(definition: augment::Definition) -> Value {
+    let mut shown = json!(definition);
+    if let Some(members) = shown.as_object_mut() {
+        if members.remove("older-service").is_some() {
+            members.insert("augment-service".into(), json!(definition.service));
+        }
+        if let Some(file) = members.get_mut("file").and_then(Value::as_object_mut) {
+            file.remove("id");
+        }
     }
     shown
 }

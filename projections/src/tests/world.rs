@@ -174,6 +174,7 @@ pub fn started(n: u8) -> Event {
         program: Position(1),
         templates: Default::default(),
         context: [("name".to_owned(), Json::from("Zoë Quimby"))].into_iter().collect(),
+        augmented: Default::default(),
         rules: Rules::default(),
     })))
 }
