@@ -3,6 +3,7 @@
 //! [`App::start`] opens the store, starts the readers of the record (projections, engine, notifier) and then the
 //! edge; [`App::stop`] ends them in the opposite order. Nothing else in this workspace knows all of them.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,11 +14,14 @@ use domain::dsl;
 use domain::ids::{Position, TenantId};
 use engine::runtime::Engine;
 use eventlog::aggregates::Commands;
+use eventlog::augment::Augmenter;
 use eventlog::checkpoint::{Checkpoints, VIEWS_FILE};
 use eventlog::crypto::{self, Vault};
 use eventlog::customer_stream::Door;
+use eventlog::files::FileStore;
 use eventlog::record::sqlite::{self, SqliteRecord};
 use eventlog::record::{Metadata, Record, StreamId, StreamKind};
+use notifier::augment::Apis;
 use notifier::endpoint::http::{Http, Setup};
 use notifier::endpoint::{Bases, Endpoints, Integrations, Outside};
 use notifier::runtime::{Notifier, Rate};
@@ -59,6 +63,8 @@ pub struct Config {
     pub allow_private_addresses: bool,
     /// Where the third parties are.
     pub bases: Bases,
+    /// How long answers for augments are kept that do not say how long they may be.
+    pub augment_cache: Duration,
     /// To which rates each tenant's sends to an endpoint keep.
     pub rates: Vec<(String, Rate)>,
 }
@@ -79,6 +85,7 @@ impl Config {
             admin: None,
             allow_private_addresses: false,
             bases: Bases::default(),
+            augment_cache: Duration::from_secs(60),
             rates: Vec::new(),
         }
     }
@@ -149,7 +156,8 @@ impl App {
     /// # Errors
     /// The store cannot be opened, an address cannot be listened on.
     pub async fn start(config: Config) -> Result<Self, Error> {
-        let record: Arc<dyn Record> = SqliteRecord::open(&config.data_dir, sqlite::Options::default())?;
+        let store = SqliteRecord::open(&config.data_dir, sqlite::Options::default())?;
+        let record: Arc<dyn Record> = store.clone();
         let key_file = master_key_path(&config.data_dir, config.master_key_file.as_deref());
         // A key is made for a new store only, and never where the operator says that one is.
         let make = config.master_key_file.is_none() && !Vault::has_master_key(&*record).await?;
@@ -164,7 +172,11 @@ impl App {
         };
         // The read models' file is made anew if it is torn, so it comes before the checkpoints in it.
         let views = Views::open(&views_path(&config.data_dir))?;
-        let door = Arc::new(Door::new(record.clone(), vault.clone()));
+        let http = http(&config);
+        let files = FileStore::new(store, vault.clone());
+        let apis = Apis::new(http.clone(), config.augment_cache);
+        let augmenter = Augmenter::new(files.clone(), Some(Arc::new(apis)));
+        let door = Arc::new(Door::new(record.clone(), vault.clone()).augmented_by(augmenter.clone()));
         let engine = Engine::new(
             record.clone(),
             vault.clone(),
@@ -176,7 +188,7 @@ impl App {
             vault.clone(),
             door.clone(),
             Arc::new(Checkpoints::open(&config.data_dir)?),
-            endpoints(&config, &record, &vault),
+            endpoints(&config, http, &record, &vault),
             notifier::runtime::Options {
                 limits: dsl::Limits::STORED,
                 ..notifier::runtime::Options::default()
@@ -185,6 +197,8 @@ impl App {
         let system = System {
             commands: Commands::new(record.clone(), vault.clone()),
             door,
+            files,
+            augmenter,
             views,
             notifier: notifier.handle(),
             engine: engine.progress(),
@@ -203,6 +217,7 @@ impl App {
         let head = system.record.head().borrow().position;
         catch_up(&system.views, head).await?;
         finish_erasures(&system).await?;
+        sweep(&system).await?;
         app.new_admin = admin(&system, config.admin.clone()).await?;
         let state = State::new(system, settings).map_err(|e| Error::Ended(e.to_string()))?;
         app.listen(&Arc::new(state), &config).await?;
@@ -275,11 +290,29 @@ impl App {
     }
 }
 
+/// The one client for all that is outside.
+fn http(config: &Config) -> Http {
+    Http::new(Setup { allow_private_addresses: config.allow_private_addresses, ..Setup::default() })
+}
+
+/// Lets go of files that no augment names: of uploads that did not come to their end. Those of the last day may
+/// still be on their way.
+async fn sweep(system: &System) -> Result<(), Error> {
+    let mut in_force = HashSet::new();
+    for tenant in system.views.tenants().await? {
+        let augments = system.views.augments(&tenant.id).await?;
+        let files = augments.into_iter().filter_map(|augment| augment.definition.file);
+        in_force.extend(files.map(|file| (tenant.id.clone(), file.id)));
+    }
+    let before = system.record.now().after(-24 * 60 * 60 * 1_000);
+    let is_in_force = |tenant: &TenantId, file: &str| in_force.contains(&(tenant.clone(), file.to_owned()));
+    Ok(system.files.sweep(before, is_in_force).await?)
+}
+
 /// The way out to third parties.
-fn endpoints(config: &Config, record: &Arc<dyn Record>, vault: &Arc<Vault>) -> Endpoints {
-    let setup = Setup { allow_private_addresses: config.allow_private_addresses, ..Setup::default() };
+fn endpoints(config: &Config, http: Http, record: &Arc<dyn Record>, vault: &Arc<Vault>) -> Endpoints {
     let all = Endpoints::all(Outside {
-        http: Http::new(setup),
+        http,
         integrations: Integrations::new(record.clone(), vault.clone()),
         bases: Arc::new(config.bases.clone()),
     });

@@ -114,6 +114,7 @@ pub(super) fn run(options: Options) -> Outcome {
             languages: options.languages.limits(),
             admin: options.admin_client_id.zip(options.admin_client_secret),
             allow_private_addresses: options.allow_private_addresses,
+            augment_cache: options.third_parties.augment_cache(),
             rates: options.third_parties.rates(),
             bases: options.third_parties.bases(),
             ..Config::new(options.listen, &options.data_dir)

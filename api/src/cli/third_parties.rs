@@ -33,6 +33,10 @@ pub(super) struct ThirdParties {
     /// endpoint; units are second, minute, hour and day.
     #[arg(long, env = "CXENGAGE_ENDPOINT_RATE", value_delimiter = ',', value_parser = rate)]
     endpoint_rate: Vec<(String, Rate)>,
+    /// For how many seconds the answer to an API augment is kept, for its key, if it does not say (Cache-Control:
+    /// max-age); 0: not at all.
+    #[arg(long, env = "CXENGAGE_AUGMENT_CACHE_SECONDS", value_name = "SECONDS", default_value_t = 60)]
+    augment_cache_seconds: u32,
 }
 
 /// Reads `twilio=10/second`.
@@ -59,6 +63,11 @@ impl ThirdParties {
     /// The rates that endpoints are held to.
     pub(super) fn rates(&self) -> Vec<(String, Rate)> {
         self.endpoint_rate.clone()
+    }
+
+    /// How long answers to augments are kept.
+    pub(super) fn augment_cache(&self) -> Duration {
+        Duration::from_secs(self.augment_cache_seconds.into())
     }
 
     /// Where they are.

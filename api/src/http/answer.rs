@@ -10,7 +10,7 @@ use super::problem::Problem;
 #[derive(Debug)]
 pub struct Answer {
     status: StatusCode,
-    body: Option<(HeaderValue, String)>,
+    body: Option<(HeaderValue, u64, Body)>,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -34,12 +34,28 @@ impl Answer {
 
     /// A status with a body.
     pub fn json(status: StatusCode, body: &Json) -> Self {
-        Self { status, body: Some((JSON, body.to_string())), headers: Vec::new() }
+        Self::whole(status, JSON, body.to_string())
     }
 
     /// A body that is not JSON.
     pub fn text(status: StatusCode, content_type: &'static str, body: String) -> Self {
-        Self { status, body: Some((HeaderValue::from_static(content_type), body)), headers: Vec::new() }
+        Self::whole(status, HeaderValue::from_static(content_type), body)
+    }
+
+    /// 200 with a body that comes bit by bit and is so many bytes long.
+    pub fn stream(content_type: &'static str, bytes: u64, body: Body) -> Self {
+        let body = Some((HeaderValue::from_static(content_type), bytes, body));
+        Self { status: StatusCode::OK, body, headers: Vec::new() }
+    }
+
+    fn whole(status: StatusCode, content_type: HeaderValue, body: String) -> Self {
+        let body = Some((content_type, body.len() as u64, Body::from(body)));
+        Self { status, body, headers: Vec::new() }
+    }
+
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        self.status
     }
 
     /// The same with a header.
@@ -63,13 +79,13 @@ impl Answer {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        if let Some((content_type, body)) = self.body {
+        if let Some((content_type, bytes, body)) = self.body {
             headers.insert(header::CONTENT_TYPE, content_type);
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes));
             headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
             headers.extend(self.headers);
             if !head {
-                *response.body_mut() = Body::from(body);
+                *response.body_mut() = body;
             }
         } else {
             headers.extend(self.headers);

@@ -1,6 +1,6 @@
 //! Taking a request's body in: of the right type, not too long, not too slow, and not too many at once.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -23,6 +23,8 @@ pub enum Payload {
     Lines(usize),
     /// A form of at most so many bytes.
     Form(usize),
+    /// A CSV file of at most so many bytes, bare or in a form; it is not taken in but left to come.
+    File(usize),
 }
 
 /// How the body came.
@@ -34,9 +36,26 @@ pub enum Format {
     Lines,
     /// `application/x-www-form-urlencoded`
     Form,
+    /// `text/csv`
+    Csv,
+    /// `multipart/form-data`
+    Multipart,
 }
 
 impl Payload {
+    /// The content types that it takes.
+    pub fn content_types(self) -> impl Iterator<Item = &'static str> {
+        self.formats().iter().map(|(name, _)| *name)
+    }
+
+    /// How long it may take to answer a request that has it, beyond what any may take.
+    pub fn patience(self) -> Duration {
+        match self {
+            Self::File(_) => FILE_TIME,
+            Self::None | Self::Json(_) | Self::Lines(_) | Self::Form(_) => Duration::ZERO,
+        }
+    }
+
     fn formats(self) -> &'static [(&'static str, Format)] {
         const JSON: (&str, Format) = ("application/json", Format::Json);
         match self {
@@ -44,6 +63,7 @@ impl Payload {
             Self::Json(_) => &[JSON],
             Self::Lines(_) => &[JSON, ("application/x-ndjson", Format::Lines)],
             Self::Form(_) => &[("application/x-www-form-urlencoded", Format::Form)],
+            Self::File(_) => &[("multipart/form-data", Format::Multipart), ("text/csv", Format::Csv)],
         }
     }
 
@@ -51,6 +71,7 @@ impl Payload {
         match self {
             Self::None => 0,
             Self::Json(limit) | Self::Lines(limit) | Self::Form(limit) => limit,
+            Self::File(limit) => limit + FORM_BYTES,
         }
     }
 }
@@ -62,9 +83,22 @@ pub struct Taken {
     pub bytes: Bytes,
     /// How they came.
     pub format: Format,
+    /// What is still to come, of a body that is not taken in. (Calls are shared between threads, bodies cannot be.)
+    rest: Mutex<Option<Body>>,
+    /// The most that may come.
+    limit: usize,
     /// The place that they take up among all bodies, given back with them.
     _place: Option<OwnedSemaphorePermit>,
 }
+
+/// What a form may have around its file, in bytes.
+const FORM_BYTES: usize = 64 * 1024;
+
+/// How long a file may take to come.
+const FILE_TIME: Duration = Duration::from_secs(70);
+
+/// How much of the room for bodies a file takes while it comes, in KiB: it is held a piece at a time.
+const FILE_ROOM: u32 = 4 * 1024;
 
 /// How much all bodies at once may take, and how slowly one may come.
 #[derive(Clone)]
@@ -98,39 +132,45 @@ impl Intake {
     ) -> Result<Taken, Problem> {
         as_it_is(payload, headers, body)?;
         let format = format(payload, headers, body)?;
-        if payload == Payload::None || body.is_end_stream() {
-            return Ok(Taken { bytes: Bytes::new(), format, _place: None });
-        }
         let limit = payload.limit();
+        let mut taken = Taken { bytes: Bytes::new(), format, rest: Mutex::default(), limit, _place: None };
+        if payload == Payload::None || body.is_end_stream() {
+            return Ok(taken);
+        }
         if body.size_hint().lower() > limit as u64 {
             return Err(over(limit));
         }
-        self.collect(body, limit, format).await
+        if let Payload::File(_) = payload {
+            let place = self.kibibytes.clone().try_acquire_many_owned(FILE_ROOM);
+            taken._place = Some(place.map_err(|_| too_many())?);
+            taken.rest = Mutex::new(Some(std::mem::take(body)));
+            return Ok(taken);
+        }
+        let mut arriving = self.over(std::mem::take(body), limit, self.whole);
+        let collected = self.collect(&mut arriving, &mut taken).await;
+        *body = arriving.body;
+        collected.map(|()| taken)
     }
 
-    async fn collect(&self, body: &mut Body, limit: usize, format: Format) -> Result<Taken, Problem> {
+    /// The body of a request that was not taken in.
+    pub fn arriving(&self, taken: &mut Taken) -> Arriving {
+        let rest = taken.rest.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        self.over(rest.unwrap_or_default(), taken.limit, FILE_TIME)
+    }
+
+    fn over(&self, body: Body, limit: usize, whole: Duration) -> Arriving {
         let begun = Instant::now();
-        let end = begun + self.whole;
+        Arriving { body, limit, left: limit, pause: self.pause, begun, end: begun + whole }
+    }
+
+    async fn collect(&self, arriving: &mut Arriving, taken: &mut Taken) -> Result<(), Problem> {
         let mut bytes = Vec::new();
-        let mut place: Option<OwnedSemaphorePermit> = None;
-        loop {
-            let earned = begun + self.pause + Duration::from_secs(bytes.len() as u64) / SLOWEST;
-            let next = end.min(earned).min(Instant::now() + self.pause);
-            let frame = match timeout_at(next, body.frame()).await {
-                Ok(Some(Ok(frame))) => frame,
-                Ok(None) => return Ok(Taken { bytes: bytes.into(), format, _place: place }),
-                Ok(Some(Err(_))) => return Err(Problem::bad("the body broke off")),
-                Err(_) => {
-                    return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly"));
-                }
-            };
-            let Ok(data) = frame.into_data() else { continue };
-            if bytes.len() + data.len() > limit {
-                return Err(over(limit));
-            }
+        while let Some(data) = arriving.next().await? {
             bytes.extend_from_slice(&data);
-            self.widen(&mut place, bytes.len())?;
+            self.widen(&mut taken._place, bytes.len())?;
         }
+        taken.bytes = bytes.into();
+        Ok(())
     }
 
     /// Makes `place` big enough for `bytes`.
@@ -141,7 +181,7 @@ impl Intake {
         };
         let more = u32::try_from(more).unwrap_or(u32::MAX);
         let permit = self.kibibytes.clone().try_acquire_many_owned(more);
-        let permit = permit.map_err(|_| Problem::unavailable("too many bodies at once"))?;
+        let permit = permit.map_err(|_| too_many())?;
         match place {
             Some(place) => place.merge(permit),
             None => *place = Some(permit),
@@ -154,8 +194,52 @@ impl Intake {
 /// single bytes are progress of a kind, and no reason to wait for more.
 const SLOWEST: u32 = 1024;
 
+/// A body that comes: of bounded length, and not too slowly.
+pub struct Arriving {
+    body: Body,
+    limit: usize,
+    left: usize,
+    pause: Duration,
+    begun: Instant,
+    end: Instant,
+}
+
+impl Arriving {
+    /// The next bytes; none at its end.
+    ///
+    /// # Errors
+    /// 413, 408 (too slow), 400 (broken off).
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        loop {
+            let come = Duration::from_secs((self.limit - self.left) as u64) / SLOWEST;
+            let earned = self.begun + self.pause + come;
+            let until = self.end.min(earned).min(Instant::now() + self.pause);
+            let frame = match timeout_at(until, self.body.frame()).await {
+                Ok(Some(Ok(frame))) => frame,
+                Ok(None) => return Ok(None),
+                Ok(Some(Err(_))) => return Err(Problem::bad("the body broke off")),
+                Err(_) => {
+                    return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "the body came too slowly"));
+                }
+            };
+            let Ok(data) = frame.into_data() else { continue };
+            self.left = self.left.checked_sub(data.len()).ok_or_else(|| over(self.limit))?;
+            return Ok(Some(data));
+        }
+    }
+
+    /// Reads what is left and lets it go, so that the client sees its answer.
+    pub async fn drain(self) {
+        drain(self.body).await;
+    }
+}
+
+fn too_many() -> Problem {
+    Problem::unavailable("too many bodies at once")
+}
+
 /// How much of a body that is not wanted is read all the same, and for how long.
-const DRAINED: (usize, Duration) = (32 * 1024 * 1024, Duration::from_secs(10));
+const DRAINED: (usize, Duration) = (128 * 1024 * 1024, Duration::from_secs(10));
 
 /// Reads what is left of a body and lets it go: closing over unread input resets the connection, and a client that
 /// is still sending would never see its answer.

@@ -1,5 +1,6 @@
 //! Changes: a command, its commit, and the wait until everybody can read it.
 
+use domain::augment::{self, Augment};
 use domain::ids::{Position, TenantId};
 use domain::pattern::{self, Pattern};
 use domain::template::{self, Template};
@@ -59,6 +60,13 @@ impl Numbered for Template {
     const PREFIX: &'static str = "TM";
     fn is_taken(refusal: &Self::Error) -> bool {
         matches!(refusal, template::Error::Exists)
+    }
+}
+
+impl Numbered for Augment {
+    const PREFIX: &'static str = "AU";
+    fn is_taken(refusal: &Self::Error) -> bool {
+        matches!(refusal, augment::Error::Exists)
     }
 }
 

@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout};
 use super::answer::Answer;
 use super::body::{self, Payload};
 use super::call::Call;
+use super::openapi;
 use super::peer;
 use super::problem::Problem;
 use super::query::Query;
@@ -48,7 +49,7 @@ impl Face {
         match self {
             Self::All => true,
             Self::Api => route.reach != Reach::Operator,
-            Self::Operator => route.reach == Reach::Operator,
+            Self::Operator => matches!(route.reach, Reach::Operator | Reach::Everywhere),
         }
     }
 }
@@ -80,6 +81,7 @@ async fn serve(state: Arc<State>, rows: Arc<[&'static Route]>, request: Request)
     // In a task of its own: a panic ends there, and a client that goes away does not cut a change in half.
     let answering = tokio::spawn(answer(state.clone(), rows, request, id.clone()));
     let result = answering.await.unwrap_or_else(|error| Err(Problem::internal(error.to_string())));
+    let result = row.map_or(Ok(()), |row| described(row, &result)).and(result);
     let answer = result.unwrap_or_else(|problem| {
         if let Some(internal) = &problem.internal {
             tracing::error!(request.id = id, http.route = path, error = internal, "request failed");
@@ -101,6 +103,19 @@ async fn serve(state: Arc<State>, rows: Arc<[&'static Route]>, request: Request)
         "answered"
     );
     response
+}
+
+/// In a build with assertions: an answer that the API's description does not know is our fault.
+fn described(row: &Route, result: &Result<Answer, Problem>) -> Result<(), Problem> {
+    let status = match result {
+        Ok(answer) => answer.status(),
+        Err(problem) => problem.status,
+    };
+    if cfg!(debug_assertions) && !openapi::is_documented(row, status) {
+        let (method, path) = (&row.method, row.path);
+        return Err(Problem::internal(format!("{method} {path} answers {status}, which is not described")));
+    }
+    Ok(())
 }
 
 async fn answer(
@@ -150,7 +165,7 @@ async fn checked(
     let body = body.map_err(|problem| match route.payload {
         // Only OAuth has forms, and its own way to say what is wrong with them.
         Payload::Form(_) => in_rfc_form(problem, Code::InvalidRequest),
-        Payload::None | Payload::Json(_) | Payload::Lines(_) => problem,
+        Payload::None | Payload::Json(_) | Payload::Lines(_) | Payload::File(_) => problem,
     })?;
     let tenant = match tenant {
         Some(Tenant::Unknown) => {
@@ -175,7 +190,8 @@ async fn checked(
         body,
         id,
     };
-    match timeout(state.settings.handler, (route.handler)(call)).await {
+    let limit = state.settings.handler + route.payload.patience();
+    match timeout(limit, (route.handler)(call)).await {
         Ok(result) => result,
         Err(_) => Err(Problem::unavailable("the handler took too long")),
     }

@@ -14,6 +14,7 @@ pub mod dispatch;
 pub mod fields;
 pub mod list;
 pub mod metrics;
+pub mod openapi;
 pub mod peer;
 pub mod problem;
 pub mod query;
@@ -24,6 +25,7 @@ pub mod state;
 pub mod trail;
 
 mod audit;
+mod augments;
 mod clients;
 mod customers;
 mod events;

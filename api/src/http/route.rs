@@ -28,6 +28,8 @@ pub struct Route {
     pub payload: Payload,
     /// Who answers.
     pub handler: Handler,
+    /// The handler's name, under which it is described.
+    pub name: &'static str,
 }
 
 /// A handler, boxed so that all have one type.
@@ -42,6 +44,8 @@ pub enum Reach {
     Versioned,
     /// As it stands.
     Exact,
+    /// As it stands, on every listener.
+    Everywhere,
     /// Health and metrics: not part of the API, on whichever listener the operator says.
     Operator,
 }
@@ -68,7 +72,7 @@ impl Route {
         let prefixes: &[&str] = match self.reach {
             Reach::Both | Reach::Operator => &["", VERSION],
             Reach::Versioned => &[VERSION],
-            Reach::Exact => &[""],
+            Reach::Exact | Reach::Everywhere => &[""],
         };
         prefixes
             .iter()

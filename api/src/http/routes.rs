@@ -9,17 +9,18 @@ use domain::integration::Kind;
 use super::body::Payload;
 use super::events::EVENT_BYTES;
 use super::route::Access::{Admin, OlderTenant, Open, Tenant};
-use super::route::Reach::{Both, Exact, Operator, Versioned};
+use super::route::Reach::{Both, Everywhere, Exact, Operator, Versioned};
 use super::route::Route;
 use super::{
-    audit, clients, customers, events, health, integrations, key_attribute, patterns, reactions, templates,
-    tenants, token,
+    audit, augments, clients, customers, events, health, integrations, key_attribute, openapi, patterns,
+    reactions, templates, tenants, token,
 };
 
 const NONE: Payload = Payload::None;
 const JSON: Payload = Payload::Json(1024 * 1024);
 const EVENT: Payload = Payload::Json(EVENT_BYTES);
 const BATCH: Payload = Payload::Lines(16 * 1024 * 1024);
+const CSV: Payload = Payload::File(augments::file::FILE_BYTES);
 const FORM: Payload = Payload::Form(16 * 1024);
 
 macro_rules! route {
@@ -31,6 +32,7 @@ macro_rules! route {
             access: $access,
             payload: $payload,
             handler: |call| Box::pin($handler(call)),
+            name: stringify!($handler),
         }
     };
 }
@@ -45,6 +47,7 @@ macro_rules! older {
             access: OlderTenant(IntegrationsManage),
             payload: JSON,
             handler: |call| Box::pin(integrations::set_kind(call, Kind::$kind)),
+            name: "integrations::set_kind",
         }
     };
 }
@@ -86,6 +89,22 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/v1/tenants/{tid}/integrations/{id}", Exact, Tenant(Read), NONE, integrations::v1::show),
     route!(PUT "/v1/tenants/{tid}/integrations/{id}", Exact, Tenant(IntegrationsManage), JSON, integrations::v1::update),
     route!(DELETE "/v1/tenants/{tid}/integrations/{id}", Exact, Tenant(IntegrationsManage), NONE, integrations::v1::delete),
+    route!(GET "/tenants/{tid}/augments", Both, Tenant(Read), NONE, augments::list),
+    route!(POST "/tenants/{tid}/augments", Both, Tenant(Write), JSON, augments::create),
+    route!(GET "/tenants/{tid}/augments/{id}", Both, Tenant(Read), NONE, augments::show),
+    route!(PUT "/tenants/{tid}/augments/{id}", Both, Tenant(Write), JSON, augments::update),
+    route!(DELETE "/tenants/{tid}/augments/{id}", Both, Tenant(Write), NONE, augments::delete),
+    route!(GET "/tenants/{tid}/augments/{id}/file", Both, Tenant(Read), NONE, augments::file::show),
+    route!(POST "/tenants/{tid}/augments/{id}/file", Both, Tenant(Write), CSV, augments::file::upload),
+    route!(DELETE "/tenants/{tid}/augments/{id}/file", Both, Tenant(Write), NONE, augments::file::delete),
+    route!(GET "/tenants/{tid}/augment", Both, Tenant(Read), NONE, augments::list),
+    route!(POST "/tenants/{tid}/augment", Both, Tenant(Write), JSON, augments::create),
+    route!(GET "/tenants/{tid}/augment/{id}", Both, Tenant(Read), NONE, augments::show),
+    route!(PUT "/tenants/{tid}/augment/{id}", Both, Tenant(Write), JSON, augments::update),
+    route!(DELETE "/tenants/{tid}/augment/{id}", Both, Tenant(Write), NONE, augments::delete),
+    route!(GET "/tenants/{tid}/augment/{id}/file", Both, Tenant(Read), NONE, augments::file::show),
+    route!(POST "/tenants/{tid}/augment/{id}/file", Both, Tenant(Write), CSV, augments::file::upload),
+    route!(DELETE "/tenants/{tid}/augment/{id}/file", Both, Tenant(Write), NONE, augments::file::delete),
     route!(POST "/tenants/{tid}/event", Both, Tenant(Events), EVENT, events::create),
     route!(GET "/tenants/{tid}/event/history", Both, Tenant(Read), NONE, events::history::list),
     route!(POST "/tenants/{tid}/events", Versioned, Tenant(Events), BATCH, events::batch::create),
@@ -109,6 +128,7 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/tenants/{tid}/clients", Versioned, Admin, NONE, clients::list),
     route!(POST "/tenants/{tid}/clients", Versioned, Admin, JSON, clients::create),
     route!(DELETE "/tenants/{tid}/clients/{id}", Versioned, Admin, NONE, clients::delete),
+    route!(GET "/openapi.json", Everywhere, Open, NONE, openapi::show),
     route!(GET "/healthz", Operator, Open, NONE, health::live),
     route!(GET "/readyz", Operator, Open, NONE, health::ready),
     route!(GET "/metrics", Operator, Open, NONE, health::metrics),

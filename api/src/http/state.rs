@@ -8,8 +8,10 @@ use std::time::Duration;
 use domain::dsl;
 use domain::ids::{Position, TenantId};
 use eventlog::aggregates::Commands;
+use eventlog::augment::Augmenter;
 use eventlog::crypto::Vault;
 use eventlog::customer_stream::Door;
+use eventlog::files::FileStore;
 use eventlog::record::Record;
 use notifier::runtime::Handle;
 use projections::Views;
@@ -37,6 +39,10 @@ pub struct System {
     pub commands: Commands,
     /// The door of the customer event stream.
     pub door: Arc<Door>,
+    /// What is uploaded.
+    pub files: FileStore,
+    /// What completes events.
+    pub augmenter: Augmenter,
     /// The read models.
     pub views: Views,
     /// What runs reactions.
@@ -88,7 +94,7 @@ pub struct State {
     pub rates: Rates,
     /// Where next pages begin.
     pub cursors: Cursors,
-    /// Whose turn it is to change a tenant's patterns and templates.
+    /// Whose turn it is to change a tenant's patterns, templates and augments.
     pub turns: Turns,
     /// What tokens grant.
     pub grants: Grants,

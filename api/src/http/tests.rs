@@ -13,9 +13,11 @@ use domain::client::{Client, Command, Scope};
 use domain::ids::TenantId;
 use domain::json::{Json, Limits, parse};
 use eventlog::aggregates::Commands;
+use eventlog::augment::Augmenter;
 use eventlog::checkpoint::Checkpoints;
 use eventlog::crypto::Vault;
 use eventlog::customer_stream::Door;
+use eventlog::files::FileStore;
 use eventlog::record::sqlite::{Options, SqliteRecord};
 use eventlog::record::{Metadata, Record, StreamId, StreamKind};
 use http_body_util::BodyExt;
@@ -52,11 +54,14 @@ impl Answered {
 impl Edge {
     async fn new(change: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let record: Arc<dyn Record> = SqliteRecord::open(folder.path(), Options::default()).unwrap();
+        let store = SqliteRecord::open(folder.path(), Options::default()).unwrap();
+        let record: Arc<dyn Record> = store.clone();
         let views = Views::open(&folder.path().join("views.db")).unwrap();
         let checkpoints = Checkpoints::open(folder.path()).unwrap();
         let vault = Arc::new(Vault::new(record.clone(), [7; 32]));
-        let door = Arc::new(Door::new(record.clone(), vault.clone()));
+        let files = FileStore::new(store, vault.clone());
+        let augmenter = Augmenter::new(files.clone(), None);
+        let door = Arc::new(Door::new(record.clone(), vault.clone()).augmented_by(augmenter.clone()));
         let commands = Commands::new(record.clone(), vault.clone());
         tokio::spawn(Runner::new(views.clone(), record.clone(), vault.clone()).run());
         let options = engine::runtime::Options::default();
@@ -77,7 +82,17 @@ impl Edge {
         let stream = StreamId::new(&TenantId::from(""), StreamKind::Client, "root");
         let made = commands.execute::<Client>(stream, command, Metadata::default()).await.unwrap();
         views.wait_for(made.position).await.unwrap();
-        let system = System { record, vault, commands, door, views, notifier: handle, engine: matched };
+        let system = System {
+            record,
+            vault,
+            commands,
+            door,
+            files,
+            augmenter,
+            views,
+            notifier: handle,
+            engine: matched,
+        };
         let mut settings = Settings::new([9; 32]);
         change(&mut settings);
         let state = Arc::new(State::new(system, settings).unwrap());
@@ -88,21 +103,30 @@ impl Edge {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        let body =
-            if bytes.is_empty() { Json::Null } else { parse(&bytes, Limits::STORED).unwrap_or(Json::Null) };
+        let text = || Json::Text(String::from_utf8_lossy(&bytes).into_owned());
+        let body = if bytes.is_empty() {
+            Json::Null
+        } else {
+            parse(&bytes, Limits::STORED).unwrap_or_else(|_| text())
+        };
         assert!(parts.headers.contains_key("x-request-id"), "{:?}", parts.status);
         Answered { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
     /// `ask("POST /1.0/tenants", token, body)`; a body is JSON.
     async fn ask(&self, line: &str, token: &str, body: &str) -> Answered {
+        self.ask_with(line, token, "application/json", body).await
+    }
+
+    /// The same with a body of another type.
+    async fn ask_with(&self, line: &str, token: &str, media: &str, body: &str) -> Answered {
         let (method, path) = line.split_once(' ').unwrap();
         let mut request = Request::builder().method(method).uri(path);
         if !token.is_empty() {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
         if !body.is_empty() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
+            request = request.header(header::CONTENT_TYPE, media);
         }
         self.send(request.body(Body::from(body.to_owned())).unwrap()).await
     }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use domain::customer_event::{Augmented, CustomerEvent, Origin};
+use domain::customer_event::{Augmentations, Augmented, CustomerEvent, Origin};
 use domain::ids::{Position, ReactionId};
 use domain::json::{Json, Object};
 use domain::reaction::{Answer, Effect, Event, InputKind};
@@ -112,16 +112,21 @@ fn event(at: Stamp, event: &CustomerEvent) -> Json {
     let mut shown = entry("event", event.id.to_string(), at, cause);
     shown.set("event", event.event.clone());
     if !event.augmented.is_empty() {
-        let augmented = event.augmented.iter().map(|(id, what)| {
-            let what = match what {
-                Augmented::Added(added) => Json::object([("added", added.clone())]),
-                Augmented::Error(error) => Json::object([("error", error.as_str())]),
-            };
-            (id.clone(), what)
-        });
-        shown.set("augmented", augmented.collect::<Object>());
+        shown.set("augmented", augmented(&event.augmented));
     }
     shown.into()
+}
+
+/// What augments did, by their ids.
+pub fn augmented(augmentations: &Augmentations) -> Object {
+    let each = augmentations.iter().map(|(id, what)| {
+        let what = match what {
+            Augmented::Added(added) => Json::object([("added", added.clone())]),
+            Augmented::Error(error) => Json::object([("error", error.as_str())]),
+        };
+        (id.to_string(), what)
+    });
+    each.collect()
 }
 
 async fn matched(state: &State, view: &ReactionView, rows: &Rows) -> Result<Option<Json>, Problem> {

@@ -79,7 +79,7 @@ fn entry(number: usize, result: Result<Object, String>) -> Json {
 fn read(bytes: &Bytes, format: Format) -> Result<Vec<Line>, Problem> {
     match format {
         Format::Lines => read_lines(bytes),
-        Format::Json | Format::Form => read_array(bytes),
+        Format::Json | Format::Form | Format::Csv | Format::Multipart => read_array(bytes),
     }
 }
 

@@ -11,6 +11,8 @@ use domain::json::{Json, Object};
 use domain::reaction::{Answer, Effect, Event, InputKind, Outcome, Purpose, Remark, StepId};
 use eventlog::record::Recorded;
 
+use crate::http::trail::augmented;
+
 /// The steps of a stream's rows; `events` has the ids of customer events that caused some of them.
 pub fn steps(rows: &[(Recorded, Event)], events: &HashMap<Position, String>) -> Vec<Json> {
     let numbers: HashMap<Position, u64> = rows.iter().map(|(row, _)| (row.position, row.version)).collect();
@@ -115,7 +117,12 @@ fn described(event: &Event) -> Object {
 
 fn input_described(input: &InputKind, said: &mut Object) {
     match input {
-        InputKind::Started(started) => said.set("context", started.context.clone()),
+        InputKind::Started(started) => {
+            said.set("context", started.context.clone());
+            if !started.augmented.is_empty() {
+                said.set("augmented", augmented(&started.augmented));
+            }
+        }
         InputKind::Answered { answer, .. } => answer_described(answer, said),
         InputKind::Polled { answer, unchanged, .. } => {
             answer_described(answer, said);

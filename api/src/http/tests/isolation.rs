@@ -98,15 +98,8 @@ impl Asked<'_> {
     async fn ask(&mut self, method: &Method, path: &str, token: &str) -> Answered {
         self.cells += 1;
         let line = format!("{method} {path}");
-        let form = self.route.path == "/token";
-        let answered = if form {
-            let request = axum::http::Request::post(path)
-                .header(axum::http::header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-                .body(axum::body::Body::from(self.declared.body));
-            self.world.edge.send(request.unwrap()).await
-        } else {
-            self.world.edge.ask(&line, token, self.declared.body).await
-        };
+        let (media, body) = (self.declared.media, self.declared.body);
+        let answered = self.world.edge.ask_with(&line, token, media, body).await;
         assert!(answered.status < 500, "{line}: {} {}", answered.status, answered.body);
         if token != self.world.other.token && token != self.world.admin {
             let told = told(&answered);
@@ -184,6 +177,7 @@ impl Asked<'_> {
             Names::Reaction => "RE00000000000000000000000000000000",
             Names::Pattern => "PT999",
             Names::Template => "TM999",
+            Names::Augment => "AU999",
             Names::Customer => "nobody",
         };
         let (theirs, gone) = (other.items[&name].clone(), self.world.gone.get(&name).cloned());

@@ -15,17 +15,20 @@ pub enum Names {
     /// A key attribute value: everybody is somebody's customer, so one who never came is an empty answer.
     Customer,
     Reaction,
+    /// An augment that has a file.
+    Augment,
     Client,
 }
 
 impl Names {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Pattern,
         Self::Template,
         Self::Integration,
         Self::Setting,
         Self::Customer,
         Self::Reaction,
+        Self::Augment,
         Self::Client,
     ];
 }
@@ -40,6 +43,8 @@ pub struct Declared {
     pub query: &'static [(&'static str, Names)],
     /// A body that is accepted.
     pub body: &'static str,
+    /// Its content type.
+    pub media: &'static str,
     /// The answer to whom it belongs.
     pub own: u16,
     /// Whether the other tenant is told its own secrets by it: a control that the search for them works.
@@ -49,7 +54,7 @@ pub struct Declared {
 }
 
 const fn row(row: &'static str, own: u16, body: &'static str) -> Declared {
-    Declared { row, item: None, query: &[], body, own, tells: false, paged: false }
+    Declared { row, item: None, query: &[], body, media: "application/json", own, tells: false, paged: false }
 }
 
 impl Declared {
@@ -66,6 +71,10 @@ impl Declared {
         Self { query, ..self }
     }
 
+    const fn media(self, media: &'static str) -> Self {
+        Self { media, ..self }
+    }
+
     const fn tells(self) -> Self {
         Self { tells: true, ..self }
     }
@@ -77,12 +86,14 @@ impl Declared {
 
 const PATTERN: &str = r#"{"name":"mine","when":"(event (= type \"mine\"))","then":"(send echo message {})"}"#;
 const TEMPLATE: &str = r#"{"name":"mine","template":"mine"}"#;
+const AUGMENT: &str = r#"{"name":"mine","type":"file","service":"notification"}"#;
 const TWILIO: &str = r#"{"account":"mine","password":"mine"}"#;
 const LISTS: &[(&str, Names)] = &[("customer", Names::Customer), ("pattern", Names::Pattern)];
 
 /// Every row.
 pub const DECLARED: &[Declared] = &[
-    row("POST /token", 401, "grant_type=client_credentials&client_id=nobody&client_secret=wrong"),
+    row("POST /token", 401, "grant_type=client_credentials&client_id=nobody&client_secret=wrong")
+        .media("application/x-www-form-urlencoded"),
     row("GET /tenants/{tid}", 200, "").tells(),
     row("GET /tenants/{tid}/key-attribute", 200, "").tells(),
     row("POST /tenants/{tid}/key-attribute", 200, r#"{"key":"mine-key"}"#),
@@ -126,6 +137,22 @@ pub const DECLARED: &[Declared] = &[
     row("GET /v1/tenants/{tid}/integrations/{id}", 200, "").of(Names::Setting).tells(),
     row("PUT /v1/tenants/{tid}/integrations/{id}", 200, r#"{"active":true}"#).of(Names::Setting),
     row("DELETE /v1/tenants/{tid}/integrations/{id}", 204, "").of(Names::Setting),
+    row("GET /tenants/{tid}/augments", 200, "").tells(),
+    row("POST /tenants/{tid}/augments", 201, AUGMENT),
+    row("GET /tenants/{tid}/augments/{id}", 200, "").of(Names::Augment).tells(),
+    row("PUT /tenants/{tid}/augments/{id}", 200, r#"{"description":"mine"}"#).of(Names::Augment),
+    row("DELETE /tenants/{tid}/augments/{id}", 204, "").of(Names::Augment),
+    row("GET /tenants/{tid}/augments/{id}/file", 200, "").of(Names::Augment).tells(),
+    row("POST /tenants/{tid}/augments/{id}/file", 201, "a,b\n1,mine\n").of(Names::Augment).media("text/csv"),
+    row("DELETE /tenants/{tid}/augments/{id}/file", 204, "").of(Names::Augment),
+    row("GET /tenants/{tid}/augment", 200, "").tells(),
+    row("POST /tenants/{tid}/augment", 201, AUGMENT),
+    row("GET /tenants/{tid}/augment/{id}", 200, "").of(Names::Augment).tells(),
+    row("PUT /tenants/{tid}/augment/{id}", 200, r#"{"description":"mine"}"#).of(Names::Augment),
+    row("DELETE /tenants/{tid}/augment/{id}", 204, "").of(Names::Augment),
+    row("GET /tenants/{tid}/augment/{id}/file", 200, "").of(Names::Augment).tells(),
+    row("POST /tenants/{tid}/augment/{id}/file", 201, "a,b\n1,mine\n").of(Names::Augment).media("text/csv"),
+    row("DELETE /tenants/{tid}/augment/{id}/file", 204, "").of(Names::Augment),
     row("POST /tenants/{tid}/event", 201, r#"{"mine-key":"mine","type":"mine"}"#),
     row("GET /tenants/{tid}/event/history", 200, "").tells(),
     row("POST /tenants/{tid}/events", 200, r#"[{"mine-key":"mine","type":"mine"}]"#),
@@ -153,6 +180,7 @@ pub const DECLARED: &[Declared] = &[
     row("GET /tenants/{tid}/clients", 200, ""),
     row("POST /tenants/{tid}/clients", 201, r#"{"name":"mine"}"#),
     row("DELETE /tenants/{tid}/clients/{id}", 204, "").of(Names::Client),
+    row("GET /openapi.json", 200, ""),
     row("GET /healthz", 200, ""),
     row("GET /readyz", 200, ""),
     row("GET /metrics", 200, ""),

@@ -64,11 +64,12 @@ impl World {
             lacking,
             gone: BTreeMap::from([(Names::Client, id)]),
         };
-        for name in [Names::Pattern, Names::Template, Names::Setting] {
+        for name in [Names::Pattern, Names::Template, Names::Augment, Names::Setting] {
             let id = world.fresh(name).await;
             let path = match name {
                 Names::Pattern => format!("/tenants/mine/patterns/{id}"),
                 Names::Template => format!("/tenants/mine/templates/{id}"),
+                Names::Augment => format!("/tenants/mine/augments/{id}"),
                 _ => format!("/v1/tenants/mine/integrations/{id}"),
             };
             let deleted = world.edge.ask(&format!("DELETE {path}"), &world.own.token, "").await;
@@ -109,10 +110,11 @@ impl Side {
         side.ask(edge, "POST", "key-attribute", &format!(r#"{{"key":"{word}-key"}}"#), 200).await;
         // The other tenant has more of each than the asking one will ever have: its last id is only its own.
         for name in Names::ALL {
-            for _ in 0..if word == CANARY { 20 } else { 1 } {
+            let more = if name == Names::Augment { 100 } else { 20 };
+            for _ in 0..if word == CANARY { more } else { 1 } {
                 let id = side.make(edge, admin, name).await;
                 side.items.insert(name, id);
-                if !matches!(name, Names::Pattern | Names::Template) {
+                if !matches!(name, Names::Pattern | Names::Template | Names::Augment) {
                     break;
                 }
             }
@@ -197,6 +199,17 @@ impl Side {
                 let event = self.event("seen");
                 self.ask(edge, "POST", "event", &event, 201).await;
                 format!("{word}-customer")
+            }
+            Names::Augment => {
+                let body = format!(
+                    r#"{{"name":"{word}","description":"{word}","type":"file","service":"notification"}}"#
+                );
+                let id = id(&self.ask(edge, "POST", "augments", &body, 201).await);
+                let path = format!("POST /1.0/tenants/{}/augments/{id}/file", self.id);
+                let csv = format!("{word},{word}\n1,{word}\n");
+                let uploaded = edge.ask_with(&path, &self.token, "text/csv", &csv).await;
+                assert_eq!(uploaded.status, 201, "{}", uploaded.body);
+                id
             }
             Names::Reaction => self.reaction(edge).await,
             Names::Client => client(edge, admin, self.id, &format!("{word}-client"), &Scope::TENANT).await.0,
