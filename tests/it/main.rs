@@ -1,5 +1,6 @@
 //! System tests: one binary, a module per behaviour.
 
+mod augments;
 mod backtest;
 mod backup;
 mod bad_input;
@@ -11,8 +12,10 @@ mod demo;
 mod fuzz;
 mod main_job;
 mod matching;
+mod openapi;
 mod replay;
 mod sealed;
+mod seed_requests;
 mod seeds;
 mod structure;
 mod third_parties;

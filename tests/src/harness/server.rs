@@ -134,8 +134,20 @@ impl Server {
     /// # Panics
     /// If it is not running, or this is no Linux.
     pub fn resident(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// How much it has had resident at most, in KiB.
+    ///
+    /// # Panics
+    /// As [`Self::resident`].
+    pub fn peak(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, field: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a resident size");
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("that size");
         line.trim().trim_end_matches(" kB").trim().parse().expect("a number")
     }
 
