@@ -73,7 +73,7 @@ const IF_MATCH: &[&str] = &["If-Match"];
 const PAGE: &[&str] = &["limit", "before"];
 const TRAIL: &[&str] = &["limit", "before", "state", "customer", "pattern", "from", "to"];
 
-/// Every handler of the route table.
+/// Every handler of the route table; one may be described before its route is there.
 pub static DOCS: &[Doc] = &[
     post("token::issue", "Get a token by client credentials", "", "Token").more(&[429]),
     get("tenants::show", "Retrieve a tenant", "Tenant"),
@@ -89,6 +89,12 @@ pub static DOCS: &[Doc] = &[
     get("templates::show", "Retrieve a template", "Template"),
     put("templates::update", "Update a template", "TemplateChange", "Template"),
     delete("templates::delete", "Delete a template; not one that an enabled pattern names"),
+    get("listeners::list", "List all listeners", "[Listener]"),
+    created("listeners::create", "Create a listener", "NewListener", "Listener"),
+    get("listeners::show", "Retrieve a listener", "Listener"),
+    put("listeners::update", "Update a listener", "ListenerChange", "Listener"),
+    delete("listeners::delete", "Delete a listener"),
+    get("listeners::status", "Monitor a listener", "ListenerStatus"),
     get("integrations::list", "List all integrations", "[Integration]"),
     put(
         "integrations::set_named",
@@ -130,6 +136,13 @@ pub static DOCS: &[Doc] = &[
     get("reactions::list", "Reactions", "Entries").query(TRAIL),
     get("reactions::show", "A reaction, step by step", "Reaction"),
     post("reactions::cancel", "Cancel a reaction", "", "Reaction").more(&[409]),
+    get("sends::list", "Sends that failed or are held", "Entries")
+        .query(&["limit", "before", "state", "endpoint", "from", "to"]),
+    post("sends::redrive", "Send again what failed, by a filter", "Redrive", "Redriven"),
+    post("sends::release", "Let a held send go out", "", "Send").more(&[409]),
+    post("sends::discard", "Let a held send go", "", "Send").more(&[409]),
+    post("streams::ticket", "A ticket for the stream: good once, for two minutes", "", "Ticket").more(&[429]),
+    Doc { success: 101, ..get("streams::open", "The stream, over a web socket", "") }.more(&[404, 426, 429]),
     get("audit::list", "Every change of a resource", "Entries").query(PAGE),
     get("tenants::list", "List all tenants", "[TenantWithUuid]"),
     created("tenants::create", "Create a tenant", "NewTenant", "TenantWithUuid").more(&[409]),

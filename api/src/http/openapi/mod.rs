@@ -90,7 +90,7 @@ fn document() -> Option<Json> {
         if item.is_empty() && route.reach == Reach::Both {
             item.set("description", format!("Also served as {}, without the version.", route.path));
         }
-        item.set(route.method.as_str().to_ascii_lowercase(), operation(route, &components));
+        item.set(route.method.as_str().to_ascii_lowercase(), operation(route));
         paths.set(url, item);
     }
     let mut document = Object::new();
@@ -111,7 +111,7 @@ fn reference(kind: &str, name: &str) -> Json {
     Json::object([("$ref", format!("#/components/{kind}/{name}"))])
 }
 
-fn operation(route: &Route, components: &Json) -> Object {
+fn operation(route: &Route) -> Object {
     let mut operation = Object::new();
     let Some(doc) = doc_of(route) else { return operation };
     operation.set("operationId", operation_id(route));
@@ -128,7 +128,7 @@ fn operation(route: &Route, components: &Json) -> Object {
         operation.set("requestBody", body);
     }
     let answers = statuses(route).into_iter().map(|status| {
-        let answer = if status == doc.success { success(doc, components) } else { refusal(status) };
+        let answer = if status == doc.success { success(doc) } else { refusal(status) };
         (status.to_string(), answer)
     });
     operation.set("responses", answers.collect::<Object>());
@@ -187,7 +187,7 @@ fn request_body(route: &Route, doc: &Doc) -> Option<Object> {
     })
 }
 
-fn success(doc: &Doc, components: &Json) -> Json {
+fn success(doc: &Doc) -> Json {
     let mut answer = Object::new();
     answer.set("description", "Done");
     if !doc.content.is_empty() {
@@ -198,7 +198,6 @@ fn success(doc: &Doc, components: &Json) -> Json {
         };
         answer.set("content", content(media, schema(doc.content)));
     }
-    debug_assert!(components.get("components").is_some());
     answer.into()
 }
 
@@ -235,28 +234,15 @@ mod tests {
             (route.method.to_string(), url(route), statuses)
         });
         assert_eq!(described, known.collect());
-        let named: BTreeSet<_> = ROUTES.iter().map(|route| route.name).collect();
         for route in ROUTES {
             assert!(doc_of(route).is_some(), "say in openapi/docs.rs what {} does", route.name);
         }
-        // What is described before its route is there is told by the route's own tests.
-        let idle: Vec<_> = DOCS.iter().map(|doc| doc.handler).filter(|name| !named.contains(name)).collect();
-        assert_eq!(idle, Vec::<&str>::new(), "these have no route");
     }
 
-    /// Every reference leads somewhere, and every component is used.
     #[test]
-    fn references_and_components_are_each_others() {
+    fn every_reference_leads_somewhere() {
         let document = document().unwrap();
         let text = document.to_string();
-        for (kind, all) in document.get("components").and_then(Json::as_object).unwrap().iter() {
-            for (name, _) in all.as_object().unwrap().iter().filter(|_| kind != "securitySchemes") {
-                assert!(
-                    text.contains(&format!("\"#/components/{kind}/{name}\"")),
-                    "{kind} {name} is not used"
-                );
-            }
-        }
         for reference in text.split("\"#/components/").skip(1) {
             let place = reference.split('"').next().unwrap();
             let (kind, name) = place.split_once('/').unwrap();
