@@ -22,7 +22,7 @@ fn upload_form(tenant: &Tenant, id: &str, field: &str, csv: &str) -> Answer {
 
 fn file_augment(tenant: &Tenant, service: &str) -> String {
     let body = json!({"service": service, "name": "File Augment", "description": "CSV File", "type": "file"});
-    tenant.post("augments", &body).expect(201)["id"].as_str().unwrap().to_owned()
+    tenant.post("augments", &body).expect(201)["id"].as_str().expect("an id").to_owned()
 }
 
 #[test]
