@@ -12,6 +12,7 @@ mod demo;
 mod fuzz;
 mod main_job;
 mod matching;
+mod memory;
 mod openapi;
 mod replay;
 mod sealed;

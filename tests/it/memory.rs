@@ -1,0 +1,73 @@
+//! A server's memory stays where it is while customers come and go: what they contributed expires, their reactions
+//! end, and nothing of either is kept. A minute here; `CXENGAGE_MEMORY_SECONDS=3600` for an hour (`tests/run --full`).
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use system_tests::harness::{Server, Tenant, wait_for};
+
+/// How many customers there are; each round all of them come by once, and are gone by the next.
+const CUSTOMERS: usize = 12_000;
+
+/// Events in a request.
+const BATCH: usize = 1_000;
+
+/// What the last rounds may have more than the middle ones: buffers and caches that are not full yet.
+const SLACK_KIB: u64 = 16 * 1024;
+
+#[expect(clippy::print_stderr, reason = "a measurement is shown where the harness of cargo shows it")]
+fn report(line: &str) {
+    eprintln!("{line}");
+}
+
+/// One event of each customer; every twentieth's is followed by one that completes a match at once.
+fn round(tenant: &Tenant, number: usize) {
+    for first in (0..CUSTOMERS).step_by(BATCH) {
+        let events = (first..first + BATCH).flat_map(|customer| {
+            let id = format!("c{customer}");
+            let seen = json!({"id": id, "type": "seen", "round": number, "text": "a text of some length"});
+            let paid = (customer + number).is_multiple_of(20).then(|| json!({"id": id, "type": "paid"}));
+            [Some(seen), paid].into_iter().flatten()
+        });
+        let answer = tenant.post("events", &Value::Array(events.collect())).expect(200);
+        let results = answer["results"].as_array().expect("results");
+        assert!(results.iter().all(|result| result["error"].is_null()), "{}", results[0]);
+    }
+}
+
+fn median(figures: &[u64]) -> u64 {
+    let mut sorted = figures.to_vec();
+    sorted.sort_unstable();
+    sorted[sorted.len() / 2]
+}
+
+#[test]
+fn memory_stays_flat_while_customers_come_and_go() {
+    let seconds = std::env::var("CXENGAGE_MEMORY_SECONDS").map_or(50, |text| text.parse().expect("seconds"));
+    let server = Server::start_with(&["--tenant-events-per-second", "0"]);
+    let acme = server.tenant("acme");
+    // What is contributed expires a second later …
+    acme.pattern(
+        r#"(within 1 seconds (seq (event (= type "seen")) (event (= type "waited-for"))))"#,
+        "(send echo message {})",
+    );
+    // … or completes a match, whose reaction waits for a while and ends.
+    acme.pattern(
+        r#"(within 1 seconds (seq (event (= type "seen")) (event (= type "paid"))))"#,
+        r#"(seq (send echo message {:message *text*}) (expect (and (= $id *id*) (= $type "never")) (within 1 seconds) (failure (set x 1))))"#,
+    );
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let mut resident = Vec::new();
+    while Instant::now() < end || resident.len() < 9 {
+        round(&acme, resident.len());
+        resident.push(server.resident());
+    }
+    wait_for("every reaction to end", || acme.pages("reactions?state=running").is_empty().then_some(()));
+    let third = resident.len() / 3;
+    let (middle, last) = (median(&resident[third..2 * third]), median(&resident[2 * third..]));
+    report(&format!(
+        "{} rounds of {CUSTOMERS} customers; KiB resident: {resident:?}; middle {middle}, last {last}",
+        resident.len()
+    ));
+    assert!(last <= middle + SLACK_KIB, "memory grows: {middle} KiB, later {last} KiB");
+}
