@@ -10,6 +10,7 @@ mod crash;
 mod crowds;
 mod demo;
 mod fuzz;
+mod golden;
 mod main_job;
 mod matching;
 mod memory;
