@@ -266,6 +266,13 @@ async fn a_template_that_is_in_use_stays() {
         edge.ask("POST /1.0/tenants/a/templates", token, r#"{"name":"b","template":"{{#x}}"}"#).await.status,
         400
     );
+    let lost = r#"{"name":"lost","template":"{{> TM2}}{{> TM9}}"}"#;
+    assert_eq!(edge.ask("POST /1.0/tenants/a/templates", token, lost).await.text("id"), "TM3");
+    let asked = r#"{"when":"(event (= a 1))","then":"(send echo message {} (template {:message +TM3}))"}"#;
+    let valid = edge.ask("POST /1.0/tenants/a/patterns/validate", token, asked).await;
+    let warning = &valid.body.get("warnings").unwrap().as_array().unwrap()[0];
+    assert!(text(warning, "message").contains("TM3 names the partial TM9"), "{}", valid.body);
+    assert_eq!(warning.get("column"), Some(&Json::from(43u64)), "{warning}");
     let pattern = r#"{"name":"p","status":true,"when":"(event (= a 1))",
                       "then":"(send echo message {:message \"m\"} (template {:message +TM2}))"}"#;
     let made = edge.ask("POST /1.0/tenants/a/patterns", token, pattern).await;

@@ -88,13 +88,17 @@ fn split<T>(result: Result<T, Vec<Diagnostic>>) -> (Option<T>, Vec<Diagnostic>) 
     }
 }
 
-/// A program keeps the templates' ids, not their places: the first word `+id` in the source is the place.
 fn unknown(id: &TemplateId, source: &str) -> Diagnostic {
+    Diagnostic::new(Code::Template, place_of(id, source), format!("the template {id} is not there"))
+}
+
+/// Where a `then` names a template. A program keeps the templates' ids, not their places: the first word `+id` in the
+/// source is the place.
+pub fn place_of(id: &TemplateId, source: &str) -> Span {
     let word = format!("+{id}");
-    let span = source
+    source
         .match_indices(&word)
         .map(|(start, _)| Span::new(start, start + word.len()))
         .find(|span| !source[span.end..].starts_with(|c: char| c.is_alphanumeric() || c == '-' || c == '_'))
-        .unwrap_or_default();
-    Diagnostic::new(Code::Template, span, format!("the template {id} is not there"))
+        .unwrap_or_default()
 }

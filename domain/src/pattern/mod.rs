@@ -4,6 +4,6 @@ mod check;
 mod command;
 mod event;
 
-pub use check::{Checked, Field, Invalid, check};
+pub use check::{Checked, Field, Invalid, check, place_of};
 pub use command::{Change, Command, Error, Pattern};
 pub use event::{Definition, Event};

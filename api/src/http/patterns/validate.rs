@@ -1,12 +1,13 @@
 //! POST /tenants/{tid}/patterns/validate: what would be said of a pattern, without storing it.
 
-use domain::dsl::{Diagnostic, Place};
+use domain::dsl::{Code, Diagnostic, Place};
 use domain::json::{Json, Object};
-use domain::pattern::{Field, Invalid, check};
+use domain::pattern::{Field, Invalid, check, place_of};
 
 use crate::http::answer::Answer;
 use crate::http::call::Call;
 use crate::http::problem::Problem;
+use crate::http::templates::missing_partials;
 
 /// POST /tenants/{tid}/patterns/validate
 pub async fn validate(call: Call) -> Result<Answer, Problem> {
@@ -21,6 +22,15 @@ pub async fn validate(call: Call) -> Result<Answer, Problem> {
     }
     if let (Some(program), Some(source)) = (&checked.then, &then) {
         warnings.extend(program.warnings.iter().map(|warning| shown(Field::Then, source, warning)));
+        for id in &program.templates {
+            for (missing, by) in missing_partials(&call, id).await? {
+                let message = format!(
+                    "the template {by} names the partial {missing}, which is not there: such a send fails"
+                );
+                let warning = Diagnostic::new(Code::Template, place_of(id, source), message);
+                warnings.push(shown(Field::Then, source, &warning));
+            }
+        }
     }
     let mut answer = Object::new();
     answer.set("valid", checked.invalid.is_empty());

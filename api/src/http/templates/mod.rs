@@ -90,13 +90,7 @@ fn shown(id: &TemplateId, definition: &Definition) -> Json {
 
 /// The enabled patterns whose `then` names a template, itself or through partials.
 async fn used_by(call: &Call, id: &TemplateId) -> Result<Vec<PatternId>, Problem> {
-    let templates = call.state.views.templates(&call.tenant).await?;
-    let partials = templates.into_iter().map(|view| {
-        // What is stored was checked when it came in.
-        let names = mustache::Template::parse(&view.definition.template).map(|template| template.partials());
-        (view.id, names.unwrap_or_default())
-    });
-    let naming = naming(id, &partials.collect());
+    let naming = naming(id, &partials(call).await?);
     let patterns = call.state.views.patterns(&call.tenant).await?;
     let limits = &call.state.settings.languages;
     let uses = |definition: &domain::pattern::Definition| {
@@ -104,6 +98,39 @@ async fn used_by(call: &Call, id: &TemplateId) -> Result<Vec<PatternId>, Problem
         definition.status && program.and_then(Result::ok).is_some_and(|p| !p.templates.is_disjoint(&naming))
     };
     Ok(patterns.into_iter().filter(|view| uses(&view.definition)).map(|view| view.id).collect())
+}
+
+/// The partials that are not there, of a template and of all that it names; each with the template that names it.
+///
+/// # Errors
+/// The read models'.
+pub async fn missing_partials(
+    call: &Call,
+    id: &TemplateId,
+) -> Result<BTreeSet<(TemplateId, TemplateId)>, Problem> {
+    let partials: BTreeMap<TemplateId, Vec<TemplateId>> = partials(call).await?;
+    let (mut missing, mut seen, mut look) = (BTreeSet::new(), BTreeSet::new(), vec![id.clone()]);
+    while let Some(id) = look.pop() {
+        for named in partials.get(&id).into_iter().flatten() {
+            if !partials.contains_key(named) {
+                missing.insert((named.clone(), id.clone()));
+            } else if seen.insert(named.clone()) {
+                look.push(named.clone());
+            }
+        }
+    }
+    Ok(missing)
+}
+
+/// What each of the tenant's templates names as partials.
+async fn partials(call: &Call) -> Result<BTreeMap<TemplateId, Vec<TemplateId>>, Problem> {
+    let templates = call.state.views.templates(&call.tenant).await?.into_iter();
+    let of = |view: projections::TemplateView| {
+        // What is stored was checked when it came in.
+        let names = mustache::Template::parse(&view.definition.template).map(|template| template.partials());
+        (view.id, names.unwrap_or_default())
+    };
+    Ok(templates.map(of).collect())
 }
 
 /// A template and all that name it as a partial, themselves or through others.
