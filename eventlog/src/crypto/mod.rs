@@ -59,6 +59,25 @@ pub struct Customer {
     pub partition: Partition,
 }
 
+/// A customer's key, to seal their entries with.
+pub struct Sealer {
+    tenant: Arc<TenantKeys>,
+    customer: CustomerId,
+    key: Arc<CustomerKey>,
+}
+
+impl Sealer {
+    /// Seals a payload; `event_type` is bound in, so that a payload cannot stand in for another.
+    pub fn seal(&self, event_type: &str, clear: &[u8]) -> Vec<u8> {
+        self.key.seal(&self.tenant.tenant, self.customer, event_type, clear)
+    }
+
+    /// The row that must go into the item with what is sealed, if it is not known to be stored.
+    pub fn row(&self) -> Option<NewKey> {
+        self.key.row(&self.tenant.tenant, self.customer)
+    }
+}
+
 /// What a row holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Opened {
@@ -140,10 +159,26 @@ impl Vault {
         event_type: &str,
         clear: &[u8],
     ) -> Result<(Vec<u8>, Option<NewKey>), Error> {
+        let sealer = self.sealer(tenant, customer).await?;
+        Ok((sealer.seal(event_type, clear), sealer.row()))
+    }
+
+    /// A customer's key to seal with, made if there is none. To be used at once: an erasure takes no key away that
+    /// is in use.
+    ///
+    /// # Errors
+    /// The record's.
+    pub async fn sealer(&self, tenant: &TenantId, customer: CustomerId) -> Result<Sealer, Error> {
         let tenant = self.tenant(tenant).await?;
-        let keys = self.customer_keys(&tenant, &[customer], true).await?;
-        let key = keys.get(&customer).ok_or_else(|| Error::Unavailable("no key was made".into()))?;
-        Ok((key.seal(&tenant.tenant, customer, event_type, clear), key.row(&tenant.tenant, customer)))
+        let at_hand = self.customers().keys.get(&(tenant.serial, customer));
+        let key = match at_hand.filter(|key| key.is_stored()) {
+            Some(key) => key,
+            None => {
+                let mut keys = self.customer_keys(&tenant, &[customer], true).await?;
+                keys.remove(&customer).ok_or_else(|| Error::Unavailable("no key was made".into()))?
+            }
+        };
+        Ok(Sealer { tenant, customer, key })
     }
 
     /// What a row holds, in clear.

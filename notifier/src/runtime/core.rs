@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::attempt::Report;
+use super::draft::Batch;
 use super::expects::Expects;
 use super::follow::Rows;
 use super::lanes::Lanes;
@@ -20,7 +21,6 @@ use super::perform::{Job, Ready, Wake};
 use super::slot::{Letter, Owner, Slot, What};
 use super::start::Beginning;
 use super::timers::Timers;
-use super::write::Batch;
 use super::{Cancelled, Error, Order, Tools};
 use crate::sources::Sources;
 
@@ -62,8 +62,8 @@ pub(super) struct Core {
     pub(super) early: HashMap<ReactionId, Vec<Order>>,
     /// No new work is begun.
     pub(super) draining: bool,
-    /// The batch that is being appended.
-    pub(super) batch: Option<Batch>,
+    /// The batches that are being appended, in order.
+    pub(super) batches: VecDeque<Batch>,
     reports_in: mpsc::UnboundedReceiver<Report<Job>>,
     prepared_in: mpsc::UnboundedReceiver<Ready>,
     kept: Position,
@@ -97,7 +97,7 @@ impl Core {
             beginnings: JoinSet::new(),
             early: HashMap::new(),
             draining: false,
-            batch: None,
+            batches: VecDeque::new(),
             reports_in,
             prepared_in,
             kept: Position(0),
@@ -116,9 +116,7 @@ impl Core {
         let mut rows = Rows::after(&self.tools, self.began);
         let mut keep_at = Instant::now() + self.tools.options.checkpoint;
         loop {
-            if self.batch.is_none() {
-                self.launch().await?;
-            }
+            self.launch().await?;
             self.dispatch();
             if Instant::now() >= keep_at {
                 self.keep().await?;
@@ -129,7 +127,7 @@ impl Core {
             let has_room = self.ready.len() < most && self.starting.len() < STARTING * most;
             tokio::select! {
                 () = &mut shutdown => break,
-                outcomes = Batch::landed(&mut self.batch) => self.landed(outcomes?).await?,
+                landed = Self::next_landed(&mut self.batches) => self.landed(landed?).await?,
                 Some(rows) = rows.next(), if has_room => self.rows(rows?).await?,
                 Some(report) = self.reports_in.recv() => self.report(report),
                 Some(ready) = self.prepared_in.recv() => self.event_ready(ready),

@@ -3,19 +3,20 @@
 //! One task owns every open reaction, so that nothing is locked and each reaction is strictly serial. It gathers
 //! what has come in (rows of the record, answers, timers, cancels), takes each input through the interpreter, and
 //! appends the inputs with their effects as one batch; an effect is carried out only after its commit. While a
-//! batch is being appended the next gathers: this is what makes it fast. Sends run as tasks of their own and never
-//! hold the loop up.
+//! batch is sealed and appended beside the loop the next gathers: this is what makes it fast. Sends run as tasks of
+//! their own and never hold the loop up.
 //!
 //! Why a crash loses nothing: what was decided is in the log before it is done, and the checkpoint at position p is
 //! written only when all that came of the rows up to p is in the log. Whoever comes back folds each open reaction's
 //! stream and takes up what is outstanding.
 //!
-//! Read next: `core` (the loop), then `follow` (rows), `start` (a match), `write` (the batch), `perform` (effects),
-//! `resume` (after a crash).
+//! Read next: `core` (the loop), then `follow` (rows), `start` (a match), `write` (the batch), `draft` (sealing and
+//! appending it), `perform` (effects), `resume` (after a crash).
 
 mod attempt;
 mod breaker;
 mod core;
+mod draft;
 mod expects;
 mod follow;
 mod lanes;

@@ -1,83 +1,59 @@
-//! The batch: inputs taken through the interpreter, sealed, appended, and what follows from how that went.
+//! The batch: inputs taken through the interpreter, and what follows from how their appending (`draft`) went.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
 
 use domain::ids::{Position, ReactionId};
-use domain::reaction::{Effect, Event, Input, InputKind, Outcome as Ending, State, step};
+use domain::reaction::{Effect, Event, Input, InputKind, Outcome as Ending, step};
 use domain::time::Stamp;
-use eventlog::record::{self, Expect, Fence, Item, Metadata, NewEvent, NewKey, Outcome, Write};
-use tokio::task::JoinHandle;
-use tracing::{error, warn};
+use eventlog::crypto::Sealer;
+use eventlog::record::{Expect, Fence, Item, Metadata, Outcome, Write};
+use tracing::warn;
 
 use super::core::Core;
+use super::draft::{Batch, Decided, Draft, Landed};
 use super::slot::{Letter, Slot, What};
 use super::{Cancelled, Error, Tools};
 use crate::history::step_of;
 
-/// A step that has been decided and is being appended.
-struct Decided {
-    reaction: ReactionId,
-    letter: Letter,
-    effects: Vec<Effect>,
-    /// How many rows of the item are the reaction's: they are its last ones.
-    rows: u64,
-    /// The state before, where the step may have to be undone.
-    before: Option<State>,
-}
-
-/// A batch that is being appended, beside the loop.
-pub(super) struct Batch {
-    decided: Vec<Decided>,
-    outcomes: JoinHandle<Result<Vec<Outcome>, Error>>,
-}
-
-impl Batch {
-    /// Waits until a batch is in the log, for ever if there is none. Cancel-safe.
-    pub(super) async fn landed(batch: &mut Option<Self>) -> Result<Vec<Outcome>, Error> {
-        match batch {
-            None => std::future::pending().await,
-            Some(batch) => match (&mut batch.outcomes).await {
-                Ok(outcomes) => outcomes,
-                Err(broken) => Err(record::Error::Unavailable(broken.to_string()).into()),
-            },
-        }
-    }
-}
+/// So many batches may be on their way: one is committed while the next is sealed, and one more is decided.
+const AHEAD: usize = 3;
 
 impl Core {
     /// Writes all that has come in, and what comes of that in turn.
     pub(super) async fn flush(&mut self) -> Result<(), Error> {
         loop {
-            if self.batch.is_none() {
-                self.launch().await?;
-            }
-            if self.batch.is_none() {
+            self.launch().await?;
+            if self.batches.is_empty() {
                 return Ok(());
             }
-            let outcomes = Batch::landed(&mut self.batch).await?;
-            self.landed(outcomes).await?;
+            let landed = Self::next_landed(&mut self.batches).await?;
+            self.landed(landed).await?;
         }
     }
 
     /// Decides what has come in and begins to append it; meanwhile the loop goes on.
     pub(super) async fn launch(&mut self) -> Result<(), Error> {
-        while !self.ready.is_empty() && self.batch.is_none() {
-            let (items, decided) = self.decide().await?;
-            if !items.is_empty() {
-                let tools = self.tools.clone();
-                let outcomes = tokio::spawn(async move { tools.append(items).await });
-                self.batch = Some(Batch { decided, outcomes });
+        while !self.ready.is_empty() && self.batches.len() < AHEAD {
+            let drafts = self.decide().await?;
+            if !drafts.is_empty() {
+                self.batches.push_back(Batch::begin(self.tools.clone(), drafts));
             }
         }
         Ok(())
     }
 
+    /// Waits until the batch that was begun first is in the log, for ever if there is none. Cancel-safe.
+    pub(super) async fn next_landed(batches: &mut VecDeque<Batch>) -> Result<Landed, Error> {
+        let Some(first) = batches.front_mut() else { return std::future::pending().await };
+        let landed = first.landed().await;
+        batches.pop_front();
+        landed
+    }
+
     /// A batch is in the log: what was decided is carried out.
-    pub(super) async fn landed(&mut self, outcomes: Vec<Outcome>) -> Result<(), Error> {
-        let Some(batch) = self.batch.take() else { return Ok(()) };
+    pub(super) async fn landed(&mut self, landed: Landed) -> Result<(), Error> {
         let mut conflicts: BTreeMap<ReactionId, Vec<Letter>> = BTreeMap::new();
-        for (decided, outcome) in batch.decided.into_iter().zip(outcomes) {
+        for (decided, outcome) in landed {
             self.touch_down(decided.reaction);
             match outcome {
                 Outcome::Appended { last, stamp, .. } => self.appended(decided, last, stamp).await?,
@@ -107,9 +83,9 @@ impl Core {
     }
 
     /// Takes letters through the interpreter, up to a batch of them.
-    async fn decide(&mut self) -> Result<(Vec<Item>, Vec<Decided>), Error> {
-        let (mut items, mut all) = (Vec::new(), Vec::new());
-        while items.len() < self.tools.options.batch {
+    async fn decide(&mut self) -> Result<Vec<Draft>, Error> {
+        let mut drafts = Vec::new();
+        while drafts.len() < self.tools.options.batch {
             let Some(reaction) = self.ready.pop_front() else { break };
             let Some(slot) = self.open.get_mut(&reaction) else { continue };
             let fence = self.fences.get(usize::from(slot.owner.partition.0));
@@ -121,9 +97,8 @@ impl Core {
                     slot.inbox.push_front(letter);
                     break;
                 }
-                if let Some((item, decided)) = self.tools.decide(slot, letter, fence).await? {
-                    items.push(item);
-                    all.push(decided);
+                if let Some(draft) = self.tools.decide(slot, letter, fence).await? {
+                    drafts.push(draft);
                     taken += 1;
                 }
                 if alone {
@@ -137,7 +112,7 @@ impl Core {
                 false => self.ready.push_back(reaction),
             }
         }
-        Ok((items, all))
+        Ok(drafts)
     }
 
     /// A step is in the log: now it is done what it decided.
@@ -204,7 +179,7 @@ impl Tools {
         slot: &mut Slot,
         letter: Letter,
         fence: Option<&Fence>,
-    ) -> Result<Option<(Item, Decided)>, Error> {
+    ) -> Result<Option<Draft>, Error> {
         let Letter { what, cause, reply } = letter;
         let (kind, own) = match what {
             What::BreakOff(_) if slot.is_over() => return Ok(None),
@@ -229,6 +204,10 @@ impl Tools {
             let reason = "what it runs is not known".to_owned();
             return self.break_off(slot, reason, cause, reply, fence).await.map(Some);
         };
+        let sealer = self.sealer(slot).await?;
+        if sealer.is_none() {
+            return self.break_off(slot, ERASED.to_owned(), cause, reply, fence).await.map(Some);
+        }
         let by = match &kind {
             InputKind::Cancelled { by } => Some(by.clone()),
             _ => None,
@@ -239,29 +218,18 @@ impl Tools {
         let before = own.is_some().then(|| slot.state.clone());
         let input = Input { at: self.record.now(), jitter: rand::random_range(0..=200), kind };
         let effects = step(&pinned, &mut slot.state, &input);
-        let mut events = vec![Event::Input(input)];
-        events.extend(effects.into_iter().map(Event::Effect));
-        let Some(sealed) = self.seal(slot, &events).await? else {
-            return self.break_off(slot, ERASED.to_owned(), cause, reply, fence).await.map(Some);
+        let events: Vec<Event> =
+            std::iter::once(Event::Input(input)).chain(effects.into_iter().map(Event::Effect)).collect();
+        let (item, what) = match own {
+            Some((append, event, item)) => {
+                (*item, Some(What::Append { append, event, item: Box::default() }))
+            }
+            None => (Item::default(), None),
         };
-        let mut effects = events.into_iter();
-        let Some(Event::Input(Input { kind, .. })) = effects.next() else { return Ok(None) };
-        let effects = effects.filter_map(|event| match event {
-            Event::Effect(effect) => Some(effect),
-            _ => None,
-        });
-        let rows = sealed.events.len() as u64;
-        let (mut item, what) = match own {
-            Some((append, event, item)) => (*item, What::Append { append, event, item: Box::default() }),
-            None => (Item::default(), What::Input(kind)),
-        };
-        item.writes.push(slot.write(sealed.events, true));
-        item.keys.extend(sealed.keys);
-        item.fence = fence.cloned();
-        item.metadata = Metadata { cause, by, request: None };
-        let letter = Letter { what, cause, reply };
-        let decided = Decided { reaction: slot.id, letter, effects: effects.collect(), rows, before };
-        Ok(Some((item, decided)))
+        let metadata = Metadata { cause, by, request: None };
+        let item = Item { fence: fence.cloned(), metadata, ..item };
+        let write = slot.write(events.len(), true);
+        Ok(Some(Draft { reaction: slot.id, what, reply, events, sealer, write, item, before }))
     }
 
     /// Ends a reaction from outside the interpreter, since there is nothing that it could be given to decide on.
@@ -272,103 +240,44 @@ impl Tools {
         cause: Option<Position>,
         reply: Option<tokio::sync::oneshot::Sender<Cancelled>>,
         fence: Option<&Fence>,
-    ) -> Result<(Item, Decided), Error> {
+    ) -> Result<Draft, Error> {
         warn!(tenant.id = %slot.owner.tenant, reaction.id = %slot.id, %reason, "a reaction is broken off");
         slot.broken_off = true;
-        let effect = Effect::Finished(Ending::Failed { reason: reason.clone() });
-        let events = [Event::Effect(effect)];
-        // Of one who was erased nothing is left to seal with, and nothing of theirs is said.
-        let (sealed, has_key) = match self.seal(slot, &events).await? {
-            Some(sealed) => (sealed, true),
-            None => (Sealed { events: clear(&events)?, keys: Vec::new() }, false),
-        };
-        let item = Item {
-            writes: vec![slot.write(sealed.events, has_key)],
-            fence: fence.cloned(),
-            keys: sealed.keys,
-            metadata: Metadata { cause, ..Metadata::default() },
-            ..Item::default()
-        };
-        let letter = Letter { what: What::BreakOff(reason), cause, reply };
-        Ok((item, Decided { reaction: slot.id, letter, effects: Vec::new(), rows: 1, before: None }))
+        let events = vec![Event::Effect(Effect::Finished(Ending::Failed { reason: reason.clone() }))];
+        let sealer = self.sealer(slot).await?;
+        let write = slot.write(events.len(), sealer.is_some());
+        let metadata = Metadata { cause, ..Metadata::default() };
+        let item = Item { fence: fence.cloned(), metadata, ..Item::default() };
+        let what = Some(What::BreakOff(reason));
+        Ok(Draft { reaction: slot.id, what, reply, events, sealer, write, item, before: None })
     }
 
-    /// Seals events under the customer's key; `None` if the customer was erased.
-    async fn seal(&self, slot: &Slot, events: &[Event]) -> Result<Option<Sealed>, Error> {
+    /// What the reaction's customer's entries are sealed with; nothing, if the customer was erased.
+    async fn sealer(&self, slot: &Slot) -> Result<Option<Sealer>, Error> {
         let owner = &slot.owner;
-        let mut sealed = Sealed { events: clear(events)?, keys: Vec::new() };
-        for event in &mut sealed.events {
-            let (payload, key) =
-                self.vault.seal(&owner.tenant, owner.customer, event.event_type, &event.payload).await?;
-            // The match is sealed under the customer's key: one that is not in the record is new, and of somebody
-            // who was erased.
-            if let Some(key) = key
-                && sealed.keys.is_empty()
-            {
-                if self.record.key(&owner.tenant, Some(owner.customer)).await?.is_none() {
-                    return Ok(None);
-                }
-                sealed.keys.push(key);
-            }
-            event.payload = payload;
-        }
-        Ok(Some(sealed))
+        let sealer = self.vault.sealer(&owner.tenant, owner.customer).await?;
+        // The match is sealed under the customer's key: one that is not in the record is new, and of somebody who
+        // was erased.
+        let erased =
+            sealer.row().is_some() && self.record.key(&owner.tenant, Some(owner.customer)).await?.is_none();
+        Ok((!erased).then_some(sealer))
     }
-
-    /// Appends, again and again while the record is away.
-    pub(super) async fn append(&self, items: Vec<Item>) -> Result<Vec<Outcome>, Error> {
-        let mut wait = Duration::from_millis(50);
-        loop {
-            match self.record.append(items.clone()).await {
-                Ok(outcomes) => return Ok(outcomes),
-                Err(record::Error::Unavailable(reason)) => {
-                    warn!(%reason, wait_ms = wait.as_millis(), "the record is away; trying again");
-                    tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(Duration::from_secs(5));
-                }
-                Err(other) => {
-                    error!(error = %other, "the record refuses what the notifier appends");
-                    return Err(other.into());
-                }
-            }
-        }
-    }
-}
-
-/// Events as they are stored, and the key row that they need, if the vault is not sure that it is there.
-struct Sealed {
-    events: Vec<NewEvent>,
-    keys: Vec<NewKey>,
 }
 
 /// Why a reaction ends whose customer is no more.
 pub(super) const ERASED: &str = "the customer was erased";
 
-fn clear(events: &[Event]) -> Result<Vec<NewEvent>, Error> {
-    let encode = |event: &Event| {
-        let payload = event.to_json().map_err(|error| record::Error::Damaged(error.to_string()))?;
-        Ok(NewEvent {
-            event_type: event.event_type(),
-            event_version: Event::VERSION,
-            payload,
-            event_id: None,
-            configures: false,
-        })
-    };
-    events.iter().map(encode).collect()
-}
-
 impl Slot {
-    /// A write to the reaction's stream, which counts as made.
-    fn write(&mut self, events: Vec<NewEvent>, sealed: bool) -> Write {
+    /// A write of so many events to the reaction's stream, still without them, which counts as made.
+    fn write(&mut self, events: usize, sealed: bool) -> Write {
         let expect = Expect::Version(self.version);
-        self.version += events.len() as u64;
+        self.version += events as u64;
         Write {
             stream: self.owner.stream(self.id),
             expect,
             customer: sealed.then_some(self.owner.customer),
             partition: Some(self.owner.partition),
-            events,
+            events: Vec::new(),
         }
     }
 }

@@ -4,6 +4,5 @@ mod augments;
 mod commands;
 mod crash;
 mod endpoints;
-mod speed;
 pub(crate) mod stand_in;
 mod world;
