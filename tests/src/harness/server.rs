@@ -159,7 +159,11 @@ impl Server {
         std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("its files").count()
     }
 
-    fn pid(&self) -> u32 {
+    /// The id of the process.
+    ///
+    /// # Panics
+    /// As [`Self::resident`].
+    pub fn pid(&self) -> u32 {
         self.process.as_ref().expect("the server is running").id()
     }
 
