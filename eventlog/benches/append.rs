@@ -62,7 +62,7 @@ fn main() {
         compare(
             "through the door: identified, validated, sealed, appended, 1,000 events at once",
             vec![
-                ("the door", &mut || door()),
+                ("the door", &mut door),
                 ("appended in clear", &mut || record(MANY, GROUP, false)),
                 ("bare SQLite, by thousands", &mut || alone(&rows, MANY, GROUP)),
             ],
