@@ -2,6 +2,7 @@
 //!
 //! `cargo bench -p domain --bench parse`
 
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a benchmark looks at the clock")]
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 #[path = "../../benches/measure.rs"]
