@@ -1,6 +1,6 @@
 //! Augments: what completes a tenant's events before matching, or the contexts of its reactions (rest-api.md §5).
 //!
-//! Read next: [`file`] (a CSV in, out, and gone).
+//! Read next: [`mod@file`] (a CSV in, out, and gone).
 
 pub mod file;
 
