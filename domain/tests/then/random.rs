@@ -11,11 +11,27 @@ use super::script::{Script, object, program};
 fn value() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         select(vec![
-            "1", "-2.50", "true", "false", "*a*", "*a.b*", "*none*", "$x", "$x.y", "v", "w", "+TM1", "+TM9",
+            "1",
+            "-2.50",
+            "true",
+            "false",
+            "*a*",
+            "*a.b*",
+            "*none*",
+            "$x",
+            "$x.y",
+            "v",
+            "w",
+            "+TM1",
+            "+TM9",
             "\"\"",
+            "\"{{v}} {{a.b}}\"",
+            "\"{\"",
         ])
         .prop_map(str::to_owned),
-        "[ -~é\n]{0,6}".prop_map(|text| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))),
+        // No `{`: a text may be a template, and two of them would open a tag that never closes.
+        "[ -z|-~é\n]{0,6}"
+            .prop_map(|text| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))),
     ];
     leaf.prop_recursive(2, 6, 3, |inner| {
         prop::collection::vec(inner, 0..3).prop_map(|values| {
