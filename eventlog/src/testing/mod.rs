@@ -130,6 +130,14 @@ impl TempRecord {
         Checkpoints::open(self.folder.path()).expect("checkpoints beside the record")
     }
 
+    /// The engine's checkpoints beside the record.
+    ///
+    /// # Panics
+    /// If they cannot be opened.
+    pub fn engine_checkpoints(&self) -> Checkpoints {
+        Checkpoints::open_engine(self.folder.path()).expect("checkpoints beside the record")
+    }
+
     /// Makes a tenant, with this key attribute.
     ///
     /// # Panics
