@@ -7,6 +7,7 @@
 pub mod configuration;
 pub mod customer_event;
 pub mod dsl;
+pub mod few;
 pub mod ids;
 pub mod json;
 pub mod name;

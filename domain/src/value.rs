@@ -28,6 +28,11 @@ pub trait Attributes {
     /// The attribute of that name: as it stands if there is one (even null), else, for a name with dots, by a
     /// walk into nested objects (not arrays). `None` if it is not there.
     fn attribute(&self, name: &str) -> Option<Value<'_>>;
+
+    /// As [`Self::attribute`], for who knows that the name has this place among those that are asked for (or had).
+    fn attribute_at(&self, _place: usize, name: &str) -> Option<Value<'_>> {
+        self.attribute(name)
+    }
 }
 
 impl Attributes for Object {

@@ -55,7 +55,7 @@ pub(super) struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     pub fn new(set: &'a PatternSet, key: &'a str, time_field: &'a str) -> Self {
-        let lines = scan::Scanner::new([key, time_field].into_iter().chain(set.attributes()));
+        let lines = scan::Scanner::with([key, time_field], set.attributes());
         Self { set, key, time: usize::from(time_field != key), lines, tally: Tally::default() }
     }
 

@@ -9,7 +9,7 @@ pub struct Malformed;
 
 /// Writes integers, small ones in few bytes.
 #[derive(Debug, Default)]
-pub(super) struct Writer(pub Vec<u8>);
+pub(crate) struct Writer(pub Vec<u8>);
 
 impl Writer {
     pub fn number(&mut self, mut value: u64) {
@@ -24,7 +24,7 @@ impl Writer {
         self.number(((value << 1) ^ (value >> 63)) as u64);
     }
 
-    pub fn moment(&mut self, moment: Moment) {
+    pub(super) fn moment(&mut self, moment: Moment) {
         self.time(moment.time);
         self.number(moment.position);
     }
@@ -37,9 +37,15 @@ impl Writer {
 
 /// Reads what [`Writer`] wrote.
 #[derive(Debug)]
-pub(super) struct Reader<'a>(pub &'a [u8]);
+pub(crate) struct Reader<'a>(pub &'a [u8]);
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub fn bytes(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
+        let (taken, rest) = self.0.split_at_checked(length).ok_or(Malformed)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
     pub fn byte(&mut self) -> Result<u8, Malformed> {
         let (first, rest) = self.0.split_first().ok_or(Malformed)?;
         self.0 = rest;
@@ -63,7 +69,7 @@ impl Reader<'_> {
         Ok((value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
-    pub fn moment(&mut self) -> Result<Moment, Malformed> {
+    pub(super) fn moment(&mut self) -> Result<Moment, Malformed> {
         Ok(Moment { time: self.time()?, position: self.number()? })
     }
 

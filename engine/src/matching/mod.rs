@@ -5,7 +5,7 @@
 //! or the record. Read next: `plan` (the trigger made simpler), then `general`
 //! (the machine for every trigger) and `flat` (the one for nearly all of them, in a few integers).
 
-mod codec;
+pub(crate) mod codec;
 mod flat;
 mod general;
 mod met;
@@ -15,6 +15,8 @@ mod plan;
 mod set;
 #[cfg(test)]
 mod tests;
+
+use std::sync::Arc;
 
 use domain::dsl::when::{Predicate, Trigger};
 use domain::ids::{Point, Position};
@@ -69,7 +71,7 @@ enum Held {
 }
 
 /// The form of a state's bytes; raised whenever it or the way that machines are built changes.
-const FORMAT: u8 = 1;
+pub(crate) const FORMAT: u8 = 1;
 
 /// What a state's bytes begin with after the format.
 mod tag {
@@ -103,7 +105,7 @@ impl Machine {
     }
 
     /// The distinct event predicates, in the order in which they first stand; a predicate's number is its place here.
-    pub fn predicates(&self) -> &[Predicate] {
+    pub fn predicates(&self) -> &[Arc<Predicate>] {
         &self.predicates.list
     }
 
@@ -207,10 +209,15 @@ impl Machine {
     /// # Errors
     /// Bytes of another format or trigger, as far as that can be told.
     pub fn decode(&self, bytes: &[u8]) -> Result<State, Malformed> {
-        let mut reader = Reader(bytes);
-        if reader.byte()? != FORMAT {
-            return Err(Malformed);
+        match bytes.split_first() {
+            Some((&FORMAT, bytes)) => self.read(bytes),
+            _ => Err(Malformed),
         }
+    }
+
+    /// As [`Self::decode`], of what [`State::write`] wrote.
+    pub(crate) fn read(&self, bytes: &[u8]) -> Result<State, Malformed> {
+        let mut reader = Reader(bytes);
         let held = match (reader.byte()?, &self.body) {
             (tag::FRESH, _) => Held::Fresh,
             (tag::FLAT, Body::Flat(machine)) => {
@@ -234,6 +241,12 @@ impl State {
     /// The state as bytes, versioned; only of use to a [`Machine`] of the same trigger.
     pub fn encode(&self) -> Vec<u8> {
         let mut writer = Writer(vec![FORMAT]);
+        self.write(&mut writer);
+        writer.0
+    }
+
+    /// As [`Self::encode`], without the format.
+    pub(crate) fn write(&self, writer: &mut Writer) {
         match &self.0 {
             Held::Fresh => writer.0.push(tag::FRESH),
             Held::Flat(moments) => {
@@ -242,10 +255,18 @@ impl State {
             }
             Held::General(state) => {
                 writer.0.push(tag::GENERAL);
-                state.encode(&mut writer);
+                state.encode(writer);
             }
         }
-        writer.0
+    }
+
+    /// About how many bytes it takes beside its own.
+    pub(crate) fn blocks(&self) -> usize {
+        match &self.0 {
+            Held::Fresh => 0,
+            Held::Flat(moments) => moments.block(),
+            Held::General(state) => state.size(),
+        }
     }
 }
 

@@ -13,6 +13,9 @@ pub(super) enum Moments {
     Many(Vec<Moment>),
 }
 
+/// What a block of memory costs beside what is in it.
+const BLOCK: usize = 16;
+
 impl Moments {
     /// No moments.
     pub const fn new() -> Self {
@@ -25,6 +28,14 @@ impl Moments {
             0 => Self::None,
             1 => Self::One(moment),
             _ => Self::Many(vec![moment; len]),
+        }
+    }
+
+    /// The bytes of its block, if it has one.
+    pub fn block(&self) -> usize {
+        match self {
+            Self::None | Self::One(_) => 0,
+            Self::Many(list) => list.capacity() * size_of::<Moment>() + BLOCK,
         }
     }
 

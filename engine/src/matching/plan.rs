@@ -3,6 +3,8 @@
 //! What is undone here: members that stand alone, nested `any`s and `seq`s, counts of counts, the two ways to end a
 //! `seq` with `fail`. Both kinds of machine are built from a [`Plan`]. Read next: `general` and `flat`.
 
+use std::sync::Arc;
+
 use domain::dsl::when::{Predicate, Trigger};
 use rustc_hash::FxHashMap;
 
@@ -76,24 +78,32 @@ const UNROLL: u64 = 16;
 /// The distinct event predicates of a trigger, in the order in which they first stand.
 #[derive(Debug, Default)]
 pub(super) struct Predicates {
-    pub list: Vec<Predicate>,
+    pub list: Vec<Arc<Predicate>>,
     /// Those that stand outside every `fail`.
     pub wanted: Met,
-    numbers: FxHashMap<Predicate, u16>,
+    /// Their numbers, if there are too many to look at each.
+    numbers: FxHashMap<Arc<Predicate>, u16>,
 }
+
+/// Up to so many predicates are compared one by one.
+const FEW: usize = 8;
 
 impl Predicates {
     fn number(&mut self, predicate: &Predicate, guard: bool) -> u16 {
         // The checks allow 1,000 forms in a trigger, so the numbers do not run out.
         let next = u16::try_from(self.list.len()).unwrap_or(u16::MAX);
-        let id = match self.numbers.get(predicate) {
-            Some(known) => *known,
-            None => {
-                self.list.push(predicate.clone());
-                self.numbers.insert(predicate.clone(), next);
-                next
-            }
+        let known = match self.numbers.is_empty() {
+            true => (0..).zip(&self.list).find(|(_, known)| ***known == *predicate).map(|(id, _)| id),
+            false => self.numbers.get(predicate).copied(),
         };
+        let id = known.unwrap_or_else(|| {
+            self.list.push(Arc::new(predicate.clone()));
+            if self.list.len() > FEW {
+                let from = self.numbers.len();
+                self.numbers.extend(self.list.iter().cloned().zip(0..).skip(from));
+            }
+            next
+        });
         if !guard {
             self.wanted.insert(id);
         }

@@ -4,17 +4,21 @@ use std::sync::Arc;
 
 use domain::dsl::when::Predicate;
 use domain::dsl::when::index::PredicateIndex;
+use domain::few::Few;
 use domain::value::Attributes;
 use rustc_hash::FxHashMap;
 
 use super::{Machine, Met};
+
+/// Whose a predicate is: places of machines, and its number in each.
+type Owners = Few<(u32, u16)>;
 
 /// Machines that see the same events.
 #[derive(Debug, Default)]
 pub struct PatternSet {
     machines: Vec<Arc<Machine>>,
     /// The distinct predicates of all of them, each with the machines that have it and its number there.
-    index: PredicateIndex<Vec<(u32, u16)>>,
+    index: PredicateIndex<Owners>,
 }
 
 /// Which machines an event concerns, by their place in the set, ascending, and what of theirs it meets.
@@ -23,14 +27,15 @@ pub type Touched = Vec<(u32, Met)>;
 impl PatternSet {
     /// A set of these machines.
     pub fn new(machines: Vec<Arc<Machine>>) -> Self {
-        let mut predicates: Vec<(Predicate, Vec<(u32, u16)>)> = Vec::new();
+        let mut predicates: Vec<(Arc<Predicate>, Owners)> = Vec::with_capacity(machines.len());
         let mut numbers: FxHashMap<&Predicate, usize> = FxHashMap::default();
+        numbers.reserve(machines.len());
         for (place, machine) in (0..).zip(&machines) {
             for (id, predicate) in (0..).zip(machine.predicates()) {
-                let number = *numbers.entry(predicate).or_insert(predicates.len());
+                let number = *numbers.entry(&**predicate).or_insert(predicates.len());
                 match predicates.get_mut(number) {
                     Some((_, owners)) => owners.push((place, id)),
-                    None => predicates.push((predicate.clone(), vec![(place, id)])),
+                    None => predicates.push((predicate.clone(), Few::One((place, id)))),
                 }
             }
         }

@@ -5,10 +5,12 @@
 //! one. The file only narrows down: the whole predicate always has the last word.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::{Operand, Predicate};
+use crate::few::Few;
 use crate::json::is_numeric_text;
 use crate::value::{Attributes, Comparison, Value};
 
@@ -17,15 +19,18 @@ use crate::value::{Attributes, Comparison, Value};
 pub struct PredicateIndex<T> {
     entries: Vec<Entry<T>>,
     /// Of each attribute: the entries filed under what it may equal.
-    filed: FxHashMap<String, Tests>,
+    filed: Vec<(String, Tests)>,
+    /// The places of the attributes there, if there are too many to look at each.
+    places: FxHashMap<String, usize>,
     /// The entries that are filed nowhere.
     unfiled: Vec<usize>,
+    /// The attributes that are read.
     attributes: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug)]
 struct Entry<T> {
-    predicate: Predicate,
+    predicate: Arc<Predicate>,
     /// Whether it holds wherever it is found under what it is filed under.
     exact: bool,
     belongs_to: T,
@@ -46,20 +51,24 @@ enum Key<'a> {
 struct Tests {
     /// A bit for the length of each of the texts; the highest for all that are longer.
     lengths: u64,
-    numbers: FxHashMap<u64, Vec<usize>>,
-    bools: [Vec<usize>; 2],
-    texts: FxHashMap<String, Vec<usize>>,
+    numbers: FxHashMap<u64, Few<usize>>,
+    bools: [Few<usize>; 2],
+    texts: FxHashMap<Box<str>, Few<usize>>,
 }
+
+/// Up to so many attributes are compared one by one.
+const FEW_ATTRIBUTES: usize = 8;
 
 impl<T> PredicateIndex<T> {
     /// Adds a predicate and what it belongs to.
-    pub fn insert(&mut self, predicate: Predicate, belongs_to: T) {
+    pub fn insert(&mut self, predicate: impl Into<Arc<Predicate>>, belongs_to: T) {
+        let predicate = predicate.into();
         let at = self.entries.len();
         match self.necessary(&predicate) {
             None => self.unfiled.push(at),
             Some(tests) => {
                 for (name, key) in tests {
-                    self.filed.entry(name.to_owned()).or_default().file(key, at);
+                    self.file(name, key, at);
                 }
             }
         }
@@ -72,13 +81,36 @@ impl<T> PredicateIndex<T> {
         self.entries.push(Entry { predicate, exact, belongs_to });
     }
 
+    fn file(&mut self, name: &str, key: Key<'_>, at: usize) {
+        let place = self.place(name).unwrap_or_else(|| {
+            self.filed.push((name.to_owned(), Tests::default()));
+            if self.filed.len() > FEW_ATTRIBUTES {
+                let known = self.places.len();
+                let names = self.filed.iter().map(|(name, _)| name.clone()).zip(0..).skip(known);
+                self.places.extend(names);
+            }
+            self.filed.len() - 1
+        });
+        if let Some((_, tests)) = self.filed.get_mut(place) {
+            tests.file(key, at);
+        }
+    }
+
+    /// Where an attribute is among those that are filed under.
+    fn place(&self, name: &str) -> Option<usize> {
+        match self.places.is_empty() {
+            true => self.filed.iter().position(|(filed, _)| filed == name),
+            false => self.places.get(name).copied(),
+        }
+    }
+
     /// Calls `f` with what each predicate that holds of `event` belongs to, in the order of their insertion.
     pub fn for_each_match<'a>(&'a self, event: &impl Attributes, mut f: impl FnMut(&'a T)) {
         // Nearly always there is one list of candidates at most, which is used as it stands.
         let mut only = self.unfiled.as_slice();
         let mut several = Vec::new();
-        for (name, tests) in &self.filed {
-            let value = event.attribute(name);
+        for (place, (name, tests)) in self.filed.iter().enumerate() {
+            let value = event.attribute_at(place, name);
             let found = value.as_ref().map_or(&[][..], |value| tests.under_value(value));
             if only.is_empty() {
                 only = found;
@@ -101,9 +133,12 @@ impl<T> PredicateIndex<T> {
         }
     }
 
-    /// The names that any of the predicates reads, in order.
+    /// The names that any of the predicates reads: first, in the places that [`Attributes::attribute_at`] is told,
+    /// those that are looked at for every event, then the others.
     pub fn attributes(&self) -> impl Iterator<Item = &str> {
-        self.attributes.iter().map(String::as_str)
+        let filed = self.filed.iter().map(|(name, _)| name.as_str());
+        let others = self.attributes.iter().map(String::as_str);
+        filed.chain(others.filter(|name| self.place(name).is_none()))
     }
 
     /// How many predicates there are.
@@ -139,7 +174,9 @@ impl<T> PredicateIndex<T> {
 
     /// How many are filed under a test.
     fn load(&self, (name, key): &Test<'_>) -> usize {
-        self.filed.get(*name).map_or(0, |tests| tests.under(key).len())
+        self.place(name)
+            .and_then(|place| self.filed.get(place))
+            .map_or(0, |(_, tests)| tests.under(key).len())
     }
 }
 
@@ -157,15 +194,16 @@ impl<T> Default for PredicateIndex<T> {
     fn default() -> Self {
         Self {
             entries: Vec::new(),
-            filed: FxHashMap::default(),
+            filed: Vec::new(),
+            places: FxHashMap::default(),
             unfiled: Vec::new(),
             attributes: BTreeSet::new(),
         }
     }
 }
 
-impl<T> FromIterator<(Predicate, T)> for PredicateIndex<T> {
-    fn from_iter<I: IntoIterator<Item = (Predicate, T)>>(entries: I) -> Self {
+impl<T, P: Into<Arc<Predicate>>> FromIterator<(P, T)> for PredicateIndex<T> {
+    fn from_iter<I: IntoIterator<Item = (P, T)>>(entries: I) -> Self {
         let mut index = Self::default();
         entries.into_iter().for_each(|(predicate, belongs_to)| index.insert(predicate, belongs_to));
         index
@@ -218,7 +256,7 @@ impl Tests {
             Key::Bool(value) => &mut self.bools[usize::from(value)],
             Key::Text(text) => {
                 self.lengths |= length(text);
-                self.texts.entry(text.to_owned()).or_default()
+                self.texts.entry(text.into()).or_default()
             }
         };
         if list.last() != Some(&at) {
@@ -236,14 +274,14 @@ impl Tests {
     }
 
     fn has_texts_only(&self) -> bool {
-        self.numbers.is_empty() && self.bools.iter().all(Vec::is_empty)
+        self.numbers.is_empty() && self.bools.iter().all(|bools| bools.is_empty())
     }
 
     fn under(&self, key: &Key<'_>) -> &[usize] {
         match key {
-            Key::Number(bits) => self.numbers.get(bits).map_or(&[], Vec::as_slice),
+            Key::Number(bits) => self.numbers.get(bits).map_or(&[][..], |list| list),
             Key::Bool(value) => &self.bools[usize::from(*value)],
-            Key::Text(text) => self.texts.get(*text).map_or(&[], Vec::as_slice),
+            Key::Text(text) => self.texts.get(*text).map_or(&[][..], |list| list),
         }
     }
 }
@@ -284,7 +322,9 @@ mod tests {
         let index: PredicateIndex<usize> = (0..10_000)
             .map(|n| (predicate(&format!("(and (= type \"t\") (= id \"{n}\") (> size 3))")), n))
             .collect();
-        assert_eq!(index.attributes().collect::<Vec<_>>(), ["id", "size", "type"]);
+        let mut attributes: Vec<_> = index.attributes().collect();
+        attributes.sort_unstable();
+        assert_eq!(attributes, ["id", "size", "type"]);
         let (found, asked_for) = asked(&index, r#"{"type":"t","id":"none","size":5}"#);
         assert!(found.is_empty());
         assert!(asked_for.len() <= 5, "{asked_for:?}");

@@ -49,6 +49,8 @@ struct Place {
 #[derive(Debug)]
 pub struct Scanner {
     wanted: Vec<Wanted>,
+    /// How many of them stand before those that are counted by [`Attributes::attribute_at`].
+    before: usize,
     /// Wanted attributes by name, if there are too many to look at each.
     by_name: FxHashMap<Box<str>, usize>,
     tokens: Tokens,
@@ -72,9 +74,23 @@ const FEW: usize = 8;
 impl Scanner {
     /// A scanner for lines of which these attributes may be asked for; dotted paths included.
     pub fn new<'n>(attributes: impl IntoIterator<Item = &'n str>) -> Self {
+        Self::with(std::iter::empty(), attributes)
+    }
+
+    /// As [`Self::new`], with some attributes more that stand before them.
+    pub fn with<'n>(
+        before: impl IntoIterator<Item = &'n str>,
+        attributes: impl IntoIterator<Item = &'n str>,
+    ) -> Self {
         let mut members: FxHashMap<&str, usize> = FxHashMap::default();
         let mut wanted: Vec<Wanted> = Vec::new();
-        for name in attributes {
+        let before: Vec<&str> = before.into_iter().collect();
+        let mut standing_before = 0;
+        let count = before.len();
+        for (number, name) in before.into_iter().chain(attributes).enumerate() {
+            if number == count {
+                standing_before = wanted.len();
+            }
             if wanted.iter().any(|known| *known.name == *name) {
                 continue;
             }
@@ -90,7 +106,13 @@ impl Scanner {
             true => (0..).zip(&wanted).map(|(place, wanted)| (wanted.name.clone(), place)).collect(),
             false => FxHashMap::default(),
         };
-        Self { wanted, by_name, found: vec![None; members.len()], tokens: Tokens::new(members) }
+        Self {
+            wanted,
+            before: standing_before,
+            by_name,
+            found: vec![None; members.len()],
+            tokens: Tokens::new(members),
+        }
     }
 
     /// Reads the line that begins at `from`: an object. Returns where it ends, which is at its line feed or at the
@@ -179,6 +201,14 @@ impl<'a> Event<'a> {
 impl Attributes for Event<'_> {
     fn attribute(&self, name: &str) -> Option<Value<'_>> {
         self.shown(self.scanner.wanted(name)?)
+    }
+
+    #[inline]
+    fn attribute_at(&self, place: usize, name: &str) -> Option<Value<'_>> {
+        match self.scanner.wanted.get(self.scanner.before + place) {
+            Some(wanted) if *wanted.name == *name => self.shown(wanted),
+            _ => self.attribute(name),
+        }
     }
 }
 

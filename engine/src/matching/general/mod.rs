@@ -73,6 +73,24 @@ impl State {
         self.slots.is_empty()
     }
 
+    /// About how many bytes it takes.
+    pub fn size(&self) -> usize {
+        let prefixes = |lists: &[Vec<Prefix>]| {
+            let prefix = |prefix: &Prefix| size_of::<Prefix>() + prefix.witness.capacity() * size_of::<u64>();
+            lists.iter().map(|list| size_of_val(list) + list.iter().map(prefix).sum::<usize>()).sum::<usize>()
+        };
+        let slot = |slot: &Slot| match slot {
+            Slot::Fresh => 0,
+            Slot::Ring(ring) => ring.capacity() * size_of::<Moment>(),
+            Slot::Chain(progress) => {
+                let seen = progress.seen.iter().map(|seen| seen.capacity() * size_of::<[Moment; 2]>());
+                prefixes(&progress.prefixes) + seen.sum::<usize>()
+            }
+            Slot::All(progress) => prefixes(&progress.stored),
+        };
+        size_of::<Self>() + size_of_val(&*self.slots) + self.slots.iter().map(slot).sum::<usize>()
+    }
+
     /// The latest start of anything that is held.
     pub fn latest_start(&self) -> Option<i64> {
         let latest = |slot: &Slot| match slot {
