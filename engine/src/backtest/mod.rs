@@ -11,6 +11,8 @@ pub mod input;
 mod order;
 mod parallel;
 pub mod patterns;
+#[cfg(test)]
+mod rough;
 mod scan;
 mod shard;
 mod states;

@@ -2,14 +2,14 @@
 
 use super::*;
 
-fn options(patterns: &[(&str, &str)], jobs: usize) -> Options {
+pub(super) fn options(patterns: &[(&str, &str)], jobs: usize) -> Options {
     let json: Vec<_> =
         patterns.iter().map(|(id, when)| serde_json::json!({"id": id, "when": when})).collect();
     let patterns = patterns::read(serde_json::to_string(&json).unwrap().as_bytes()).unwrap();
     Options { patterns, key: "user".into(), time_field: "ts".into(), until: None, jobs }
 }
 
-fn told(options: &Options, input: &[u8], held: usize) -> Result<(Summary, String), Error> {
+pub(super) fn told(options: &Options, input: &[u8], held: usize) -> Result<(Summary, String), Error> {
     let mut out = Vec::new();
     let mut seen = Progress::default();
     let summary = run_holding(options, input, &mut out, &mut |p| seen = p, held)?;
@@ -66,7 +66,7 @@ fn what_is_open_passes_up_to_the_end() {
 }
 
 /// The usual workload, drawn from a small generator of its own.
-fn workload(events: usize, users: u64) -> (Vec<u8>, Vec<(String, String, u64)>) {
+pub(super) fn workload(events: usize, users: u64) -> (Vec<u8>, Vec<(String, String, u64)>) {
     let mut seed = 20_240_607_u64;
     let mut draw = |below: u64| {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
