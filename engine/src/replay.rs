@@ -94,7 +94,7 @@ pub async fn replay(
                 Step::Event(.., Some(_)) => comparison.report.events += 1,
                 _ => {}
             }
-            matcher.step(step, &mut completed);
+            matcher.step(step, &mut completed).map_err(rows::lost)?;
         }
         completed.iter().for_each(|completed| comparison.replayed(completed));
     }

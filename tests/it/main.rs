@@ -5,6 +5,7 @@ mod backtest;
 mod backup;
 mod bad_input;
 mod bombs;
+mod bounded;
 mod cli;
 mod crash;
 mod crowds;

@@ -167,12 +167,13 @@ fn the_read_models_come_out_of_the_record_again() {
     let mut removed = 0;
     for entry in std::fs::read_dir(server.data_dir()).expect("a folder") {
         let path = entry.expect("an entry").path();
-        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("views.db")) {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if name.starts_with("views.db") || name.starts_with("engine.db") {
             std::fs::remove_file(path).expect("removed");
             removed += 1;
         }
     }
-    assert!(removed > 0, "there is no views.db");
+    assert!(removed > 1, "there are no views.db and engine.db");
     server.run(&[]);
     let acme = acme.on(&server);
     wait_for("the read models", || (acme.get("audit").status == 200 && shown(&acme) == before).then_some(()));

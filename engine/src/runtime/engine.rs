@@ -1,27 +1,33 @@
 //! The loop of the live engine.
 
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ids::{PARTITIONS, Partition, Position, TenantId};
 use eventlog::checkpoint::Checkpoints;
 use eventlog::crypto::Vault;
-use eventlog::record::{self, Feed, Fence, Item, Outcome, Record, Recorded, Select};
+use eventlog::record::{self, Feed, Item, Outcome, Record, Recorded, Select};
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesOrdered;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::emit::{Emitter, Halt, stopped};
 use super::items;
-use super::matcher::{Completed, Matcher};
+use super::matcher::Matcher;
 use super::recovery::{NAME, recover};
 use super::rows::{self, Step};
+use super::saving::Saving;
+use super::store::Lost;
 
 /// How many rows are read at a time.
 const ROWS: usize = 1_000;
 
-/// How long the first wait before another try is, and the longest.
-const RETRY: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+/// How many batches of matches may be on their way into the record before reading waits for them.
+const ON_THEIR_WAY: usize = 32;
 
 /// The clock is looked at again after this at the latest, since it may run at another pace than this machine's.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
@@ -35,6 +41,9 @@ pub struct Options {
     pub checkpoint_after: Duration,
     /// … or after so many rows.
     pub checkpoint_rows: u64,
+    /// About how many bytes customers' states may take in memory; the coldest of what is over it is spilled to the
+    /// checkpoint.
+    pub memory: usize,
 }
 
 impl Default for Options {
@@ -43,6 +52,7 @@ impl Default for Options {
             owner: format!("engine of process {}", std::process::id()),
             checkpoint_after: Duration::from_secs(10),
             checkpoint_rows: 50_000,
+            memory: usize::MAX,
         }
     }
 }
@@ -59,6 +69,9 @@ pub enum Error {
     /// The record answered a match or a mark in a way that cannot be.
     #[error("the record answered {0:?} to a match or a mark")]
     Unexpected(Outcome),
+    /// What was spilled is gone; [`Engine::run`] begins anew from the record by itself.
+    #[error(transparent)]
+    Lost(#[from] Lost),
 }
 
 /// The live engine.
@@ -91,193 +104,156 @@ impl Engine {
     ///
     /// # Errors
     /// What another try will not mend: a damaged record, a lease lost to another engine. While the record is merely
-    /// not available it is tried again.
+    /// not available it is tried again; where spilled states cannot be read back it begins anew.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
-        let mut stop = Stop { shutdown: Box::pin(shutdown), fired: false };
-        match Running::start(self, &mut stop).await {
-            Ok(mut running) => match running.follow(&mut stop).await {
-                Ok(()) => running.checkpoint().await.map_err(Error::Record),
-                Err(Halt::Stopped) => Ok(()),
-                Err(Halt::Failed(error)) => Err(error),
-            },
-            Err(Halt::Stopped) => Ok(()),
-            Err(Halt::Failed(error)) => Err(error),
-        }
-    }
-}
-
-/// Why work ends before it is done.
-enum Halt {
-    /// Shutdown while the record was not available: the last checkpoint stays.
-    Stopped,
-    Failed(Error),
-}
-
-impl<E: Into<Error>> From<E> for Halt {
-    fn from(error: E) -> Self {
-        Self::Failed(error.into())
-    }
-}
-
-struct Stop<F> {
-    shutdown: Pin<Box<F>>,
-    fired: bool,
-}
-
-impl<F: Future<Output = ()>> Stop<F> {
-    async fn wait(&mut self) {
-        if !self.fired {
-            self.shutdown.as_mut().await;
-            self.fired = true;
-        }
-    }
-
-    /// Tries again while the record is not available.
-    async fn retrying<T, W>(&mut self, mut work: impl FnMut() -> W) -> Result<T, Halt>
-    where
-        W: Future<Output = Result<T, record::Error>>,
-    {
-        let mut wait = RETRY.0;
-        loop {
-            let error = match work().await {
-                Err(record::Error::Unavailable(error)) => error,
-                other => return Ok(other?),
-            };
-            tracing::warn!(error, "the record is not available; trying again");
-            tokio::select! {
-                () = sleep(wait) => wait = (wait * 2).min(RETRY.1),
-                () = self.wait() => return Err(Halt::Stopped),
+        let (stop, stopping) = watch::channel(false);
+        let working = async {
+            loop {
+                match self.work(&stopping).await {
+                    Ok(()) | Err(Halt::Stopped) => return Ok(()),
+                    Err(Halt::Failed(Error::Lost(error))) => {
+                        tracing::warn!(%error, "matching is made anew from the whole record");
+                        self.checkpoints.forget(NAME).await?;
+                    }
+                    Err(Halt::Failed(error)) => return Err(error),
+                }
             }
-        }
+        };
+        let mut working = pin!(working);
+        tokio::select! {
+            ended = &mut working => return ended,
+            () = shutdown => stop.send_replace(true),
+        };
+        working.await
+    }
+
+    async fn work(&self, stopping: &watch::Receiver<bool>) -> Result<(), Halt> {
+        let mut running = Running::start(self, stopping).await?;
+        running.follow().await?;
+        running.end().await
     }
 }
 
-struct Running {
-    engine: Engine,
+/// The lease of a partition.
+pub(super) fn lease(partition: u8) -> String {
+    format!("engine/{partition}")
+}
+
+struct Running<'e> {
+    engine: &'e Engine,
+    emitter: Arc<Emitter>,
     matcher: Matcher,
-    fences: Vec<Fence>,
-    /// Up to here all is matched and committed.
+    saving: Saving,
+    /// Up to here all is matched.
     position: Position,
-    /// Up to here the checkpoint is.
-    saved: Position,
-    /// When the next checkpoint is due, if anything has happened since the last.
-    save_at: Option<Instant>,
+    /// The ends of batches, each once its matches are committed, in order.
+    emitting: FuturesOrdered<BoxFuture<'static, Result<Position, Halt>>>,
     /// The last mark appended: none is due before it has been read.
     marked: Position,
     erased: u64,
 }
 
-impl Running {
-    async fn start<F: Future<Output = ()>>(engine: Engine, stop: &mut Stop<F>) -> Result<Self, Halt> {
+impl<'e> Running<'e> {
+    async fn start(engine: &'e Engine, stopping: &watch::Receiver<bool>) -> Result<Self, Halt> {
+        let mut emitter = Emitter {
+            record: engine.record.clone(),
+            vault: engine.vault.clone(),
+            fences: Vec::new(),
+            stopping: stopping.clone(),
+        };
         let leases: Vec<String> = (0..PARTITIONS).map(lease).collect();
-        let fences = stop.retrying(|| engine.record.take_leases(&leases, &engine.options.owner)).await?;
-        let (matcher, position) = stop.retrying(|| recover(&*engine.record, &engine.checkpoints)).await?;
+        let Options { owner, memory, .. } = &engine.options;
+        emitter.fences = emitter.retrying(|| engine.record.take_leases(&leases, owner)).await?;
+        let recover = || recover(&*engine.record, &engine.checkpoints, *memory);
+        let (matcher, position) = emitter.retrying(recover).await?;
         tracing::info!(%position, "the engine goes on from its checkpoint");
         engine.progress.send_replace(position);
         Ok(Self {
             engine,
+            emitter: Arc::new(emitter),
             matcher,
-            fences,
+            saving: Saving::new(engine.checkpoints.clone(), engine.progress.subscribe(), position),
             position,
-            saved: position,
-            save_at: None,
+            emitting: FuturesOrdered::new(),
             marked: Position(0),
             erased: 0,
         })
     }
 
-    async fn follow<F: Future<Output = ()>>(&mut self, stop: &mut Stop<F>) -> Result<(), Halt> {
-        let mut feed = Feed::new(self.engine.record.clone(), Select::All, self.position);
+    async fn follow(&mut self) -> Result<(), Halt> {
+        let record = self.engine.record.clone();
+        let mut feed = Feed::new(record.clone(), Select::All, self.position);
+        let mut stopping = self.emitter.stopping.clone();
         loop {
-            let due = self.due();
-            let record = self.engine.record.clone();
+            let (due, save_due) = (self.due(), self.saving.due());
+            let room = self.emitting.len() < ON_THEIR_WAY;
             tokio::select! {
                 biased;
-                () = stop.wait() => return Ok(()),
-                rows = feed.next(ROWS) => match rows {
-                    Ok(rows) => self.take(rows, stop).await?,
-                    Err(record::Error::Unavailable(_)) => stop.retrying(|| ready(&record)).await?,
+                () = stopped(&mut stopping) => return Ok(()),
+                Some(done) = self.emitting.next() => self.done(done?),
+                saved = self.saving.ended() => self.saving.take(saved, &mut self.matcher)?,
+                rows = feed.next(ROWS), if room => match rows {
+                    Ok(rows) => self.take(rows).await?,
+                    Err(record::Error::Unavailable(_)) => self.emitter.retrying(|| ready(&record)).await?,
                     Err(error) => return Err(error.into()),
                 },
-                () = passed(&record, due) => self.mark(stop).await?,
-                () = save_time(self.save_at) => {}
+                () = passed(&record, due) => self.mark().await?,
+                () = until(save_due) => {}
             }
-            let rows = self.position.0 - self.saved.0;
-            if self.save_at.is_some_and(|at| at <= Instant::now())
-                || rows >= self.engine.options.checkpoint_rows
-            {
-                self.save().await?;
-            }
+            self.keep().await?;
         }
     }
 
-    /// Matches rows and commits what completed.
-    async fn take<F: Future<Output = ()>>(
-        &mut self,
-        rows: Vec<Recorded>,
-        stop: &mut Stop<F>,
-    ) -> Result<(), Halt> {
+    /// Writes a checkpoint if one is due, and sees to it that memory stays bounded.
+    async fn keep(&mut self) -> Result<(), Halt> {
+        let Options { checkpoint_rows, memory, .. } = self.engine.options;
+        let over = self.matcher.used() > memory;
+        if self.saving.is_due(self.position, checkpoint_rows) || over {
+            self.saving.begin(&mut self.matcher, self.position)?;
+        }
+        if over {
+            self.matcher.spill(memory);
+        }
+        // What cannot go before it is saved is waited for, but not for a little.
+        while self.matcher.used() > memory.saturating_add(memory / 4) && self.saving.is_under_way() {
+            tokio::select! {
+                Some(done) = self.emitting.next() => self.done(done?),
+                saved = self.saving.ended() => self.saving.take(saved, &mut self.matcher)?,
+            }
+            while self.matcher.spill(memory) {}
+        }
+        Ok(())
+    }
+
+    /// Matches rows, and sends what completed on its way.
+    async fn take(&mut self, rows: Vec<Recorded>) -> Result<(), Halt> {
         let Some(last) = rows.last().map(|row| row.position) else { return Ok(()) };
-        let steps = stop.retrying(|| rows::steps(&self.engine.vault, &rows, None)).await?;
+        let vault = &self.engine.vault;
+        let steps = self.emitter.retrying(|| rows::steps(vault, &rows, None)).await?;
         let mut completed = Vec::new();
         for step in steps {
             if matches!(step, Step::Event(.., None)) {
                 self.erased += 1;
                 tracing::debug!(erased = self.erased, "an event of an erased customer is passed over");
             }
-            self.matcher.step(step, &mut completed);
+            self.matcher.step(step, &mut completed)?;
         }
-        self.emit(&completed, stop).await?;
         self.position = last;
-        self.engine.progress.send_replace(last);
-        self.save_at = self.save_at.or(Some(Instant::now() + self.engine.options.checkpoint_after));
-        Ok(())
-    }
-
-    /// Appends matches: each once, however often it is found.
-    async fn emit<F: Future<Output = ()>>(
-        &self,
-        completed: &[Completed],
-        stop: &mut Stop<F>,
-    ) -> Result<(), Halt> {
-        let mut left: Vec<&Completed> = completed.iter().collect();
-        while !left.is_empty() {
-            let items = stop.retrying(|| self.items(&left)).await?;
-            let (kept, items): (Vec<&Completed>, Vec<Item>) =
-                left.iter().zip(items).filter_map(|(c, item)| Some((*c, item?))).unzip();
-            let outcomes = match items.is_empty() {
-                true => Vec::new(),
-                false => stop.retrying(|| self.engine.record.append(items.clone())).await?,
-            };
-            left.clear();
-            for (completed, outcome) in kept.into_iter().zip(outcomes) {
-                match outcome {
-                    // A conflict: it is there already, from before a crash.
-                    Outcome::Appended { .. } | Outcome::Conflict(_) => {}
-                    Outcome::KeyTaken => left.push(completed),
-                    Outcome::Fenced => return Err(Error::Fenced(lease(completed.partition.0)).into()),
-                    other => return Err(Error::Unexpected(other).into()),
-                }
-            }
+        self.saving.touched(Instant::now() + self.engine.options.checkpoint_after);
+        if completed.is_empty() && self.emitting.is_empty() {
+            self.done(last);
+        } else {
+            self.emitting.push_back(Box::pin(self.emitter.clone().emit(completed, last)));
         }
         Ok(())
     }
 
-    /// What is to be appended for each match; nothing for a customer who has been erased meanwhile.
-    async fn items(&self, completed: &[&Completed]) -> Result<Vec<Option<Item>>, record::Error> {
-        let mut items = Vec::with_capacity(completed.len());
-        for completed in completed {
-            let fence = self.fence(completed.partition);
-            items.push(items::of_match(&*self.engine.record, &self.engine.vault, completed, fence).await?);
-        }
-        Ok(items)
+    /// Every match up to a position is committed.
+    fn done(&self, position: Position) {
+        self.engine.progress.send_replace(position);
     }
 
-    fn fence(&self, partition: Partition) -> Option<Fence> {
-        self.fences.get(usize::from(partition.0)).cloned()
-    }
-
-    /// The earliest deadline, once everything that is there has been read.
+    /// A time before which no deadline is, once everything that is there has been read.
     fn due(&self) -> Option<i64> {
         let read = self.position >= self.marked.max(self.engine.record.head().borrow().position);
         let earliest = || self.matcher.deadlines().map(|(_, deadline)| deadline).min();
@@ -285,16 +261,16 @@ impl Running {
     }
 
     /// Appends a mark to each partition that has a deadline that the record's clock is past.
-    async fn mark<F: Future<Output = ()>>(&mut self, stop: &mut Stop<F>) -> Result<(), Halt> {
+    async fn mark(&mut self) -> Result<(), Halt> {
         let now = self.engine.record.now().0;
         let mut left: Vec<Partition> =
             self.matcher.deadlines().filter(|(_, deadline)| *deadline < now).map(|(p, _)| p).collect();
         while !left.is_empty() {
-            let record = &self.engine.record;
+            let (record, emitter) = (&self.engine.record, &self.emitter);
             let nobody = TenantId(String::new());
-            let config = stop.retrying(|| record.config_position(&nobody)).await?;
-            let items: Vec<Item> = left.iter().map(|p| items::mark(*p, self.fence(*p), config)).collect();
-            let outcomes = stop.retrying(|| record.append(items.clone())).await?;
+            let config = emitter.retrying(|| record.config_position(&nobody)).await?;
+            let items: Vec<Item> = left.iter().map(|p| items::mark(*p, emitter.fence(*p), config)).collect();
+            let outcomes = emitter.retrying(|| record.append(items.clone())).await?;
             let marked = std::mem::take(&mut left).into_iter().zip(outcomes);
             for (partition, outcome) in marked {
                 match outcome {
@@ -308,34 +284,21 @@ impl Running {
         Ok(())
     }
 
-    /// Writes a checkpoint; that one fails is no reason to stop matching.
-    async fn save(&mut self) -> Result<(), Halt> {
-        match self.checkpoint().await {
-            Err(record::Error::Unavailable(error)) => {
-                tracing::warn!(error, "a checkpoint could not be written; trying again later");
-                self.save_at = Some(Instant::now() + RETRY.1);
-                Ok(())
-            }
-            other => Ok(other?),
+    /// What is on its way is finished, and a last checkpoint written.
+    async fn end(&mut self) -> Result<(), Halt> {
+        while let Some(done) = self.emitting.next().await {
+            self.done(done?);
         }
-    }
-
-    async fn checkpoint(&mut self) -> Result<(), record::Error> {
-        if self.position == self.saved {
-            return Ok(());
+        if self.saving.is_under_way() {
+            let saved = self.saving.ended().await;
+            self.saving.take(saved, &mut self.matcher)?;
         }
-        self.matcher.sweep();
-        let changes = self.matcher.changed_rows();
-        self.engine.checkpoints.commit(NAME, self.position, changes).await?;
-        self.matcher.saved();
-        self.saved = self.position;
-        self.save_at = None;
+        self.saving.begin(&mut self.matcher, self.position)?;
+        if self.saving.is_under_way() {
+            return self.saving.ended().await.map(drop).map_err(|error| Error::Record(error).into());
+        }
         Ok(())
     }
-}
-
-fn lease(partition: u8) -> String {
-    format!("engine/{partition}")
 }
 
 /// Whether the record answers.
@@ -353,7 +316,7 @@ async fn passed(record: &Arc<dyn Record>, deadline: Option<i64>) {
     }
 }
 
-async fn save_time(at: Option<Instant>) {
+async fn until(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,

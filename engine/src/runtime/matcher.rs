@@ -13,7 +13,9 @@ use domain::reaction::Match;
 use domain::time::Stamp;
 use rustc_hash::FxHashMap;
 
-use super::partition::{Partition, Slot};
+use super::partition::{Host, Partition};
+use super::slots::{Active, Slot, Slots};
+use super::store::{Lost, Store};
 use crate::matching::{Found, Machine, PatternSet, Touched};
 
 /// A match and whose it is.
@@ -41,46 +43,54 @@ impl Completed {
 
 /// Where and when a row of a partition is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub struct Place {
+    /// Which partition.
     pub partition: PartitionId,
+    /// Where in the record.
     pub position: Position,
+    /// When it was appended.
     pub stamp: Stamp,
 }
 
-/// All tenants' patterns and all customers' states.
+/// All tenants' patterns and all customers' states. A partition is touched by its own rows only, and by configuration.
 #[derive(Debug)]
-pub(crate) struct Matcher {
-    tenants: FxHashMap<TenantId, Tenant>,
-    /// Each start of a pattern's matching that the record has, in order; `None` where it has ended.
-    slots: Vec<Option<Active>>,
-    partitions: Vec<Partition>,
+pub struct Matcher {
+    pub(super) tenants: FxHashMap<TenantId, Tenant>,
+    pub(super) slots: Slots,
+    pub(super) partitions: Vec<Partition>,
+    pub(super) store: Store,
+    /// The last snapshot before the slots changed.
+    pub(super) slots_changed: u32,
+    /// Which partition is swept, and which spilled from, next.
+    pub(super) hands: (usize, usize),
     touched: Touched,
 }
 
+/// A tenant's patterns.
 #[derive(Debug, Default)]
-struct Tenant {
+pub(super) struct Tenant {
     configuration: Configuration,
-    slots: FxHashMap<PatternId, Slot>,
+    pub(super) slots: FxHashMap<PatternId, Slot>,
     /// Made anew with the first event after a change.
     set: Option<(PatternSet, Vec<Slot>)>,
 }
 
-/// A pattern in force.
-#[derive(Debug)]
-pub(super) struct Active {
-    pub tenant: TenantId,
-    pub pattern: PatternId,
-    pub version: u32,
-    pub machine: Arc<Machine>,
-    program: Position,
+impl Default for Matcher {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Matcher {
+    /// One that knows nothing yet.
     pub fn new() -> Self {
         Self {
             tenants: FxHashMap::default(),
-            slots: Vec::new(),
-            partitions: (0..PARTITIONS).map(|_| Partition::default()).collect(),
+            slots: Slots::default(),
+            partitions: (0..PARTITIONS).map(Partition::new).collect(),
+            store: Store::default(),
+            slots_changed: 0,
+            hands: (0, 0),
             touched: Touched::new(),
         }
     }
@@ -91,9 +101,7 @@ impl Matcher {
         match entry.configuration.apply(position, change) {
             Consequence::None => {}
             Consequence::Program(pattern) => {
-                if let Some(Some(active)) =
-                    entry.slots.get(&pattern).and_then(|s| self.slots.get_mut(*s as usize))
-                {
+                if let Some(Some(active)) = entry.slots.get(&pattern).map(|slot| self.slots.get_mut(*slot)) {
                     active.program = position;
                 }
             }
@@ -120,34 +128,42 @@ impl Matcher {
             machine: Arc::new(Machine::new(&definition.trigger)),
             program: definition.program,
         };
-        entry.slots.insert(pattern, Slot::try_from(self.slots.len()).unwrap_or(Slot::MAX));
+        entry.slots.insert(pattern, self.slots.start(active));
         entry.set = None;
-        self.slots.push(Some(active));
+        self.slots_changed = self.store.next;
     }
 
     fn retire(&mut self, tenant: &TenantId, pattern: &PatternId) {
         let Some(entry) = self.tenants.get_mut(tenant) else { return };
         let Some(slot) = entry.slots.remove(pattern) else { return };
         entry.set = None;
-        if let Some(ended) = self.slots.get_mut(slot as usize) {
-            *ended = None;
-        }
-        self.partitions.iter_mut().for_each(|partition| partition.forget(slot));
+        self.slots.end(slot);
+        self.slots_changed = self.store.next;
+        self.partitions.iter_mut().for_each(|partition| partition.forget(slot, &self.store));
     }
 
     /// Lets every deadline of a partition pass that is earlier than a row's stamp.
-    pub fn pass(&mut self, place: Place, completed: &mut Vec<Completed>) {
-        let Some(partition) = self.partitions.get_mut(usize::from(place.partition.0)) else { return };
+    ///
+    /// # Errors
+    /// What was spilled cannot be read back; the matcher is of no use any more.
+    pub fn pass(&mut self, place: Place, completed: &mut Vec<Completed>) -> Result<(), Lost> {
+        let host = Host { slots: &self.slots, store: &self.store };
+        let Some(partition) = self.partitions.get_mut(usize::from(place.partition.0)) else { return Ok(()) };
         partition.reached = place.stamp.0;
-        while let Some((time, customer, slot)) = partition.due(place.stamp.0) {
-            let Some(active) = self.slots.get(slot as usize).and_then(Option::as_ref) else { continue };
-            if let Some(found) = partition.tick(customer, slot, &active.machine, time) {
-                completed.push(active.completed(customer, place, found));
+        while let Some((time, of)) = partition.due(place.stamp.0, host)? {
+            let Some(active) = self.slots.get(of.0) else { continue };
+            let tick = |state: &mut _| active.machine.tick(state, time);
+            if let Some(found) = partition.change(of, &active.machine, host, tick)? {
+                completed.push(active.completed(of.1, place, found));
             }
         }
+        Ok(())
     }
 
     /// Feeds a customer's event, after [`Self::pass`].
+    ///
+    /// # Errors
+    /// As [`Self::pass`].
     pub fn event(
         &mut self,
         tenant: &TenantId,
@@ -155,67 +171,35 @@ impl Matcher {
         place: Place,
         event: &Object,
         completed: &mut Vec<Completed>,
-    ) {
-        let Some(tenant) = self.tenants.get_mut(tenant) else { return };
-        let slots = &self.slots;
-        let (set, places) = tenant.set.get_or_insert_with(|| tenant_set(&tenant.slots, slots));
+    ) -> Result<(), Lost> {
+        let Some(tenant) = self.tenants.get_mut(tenant) else { return Ok(()) };
+        let host = Host { slots: &self.slots, store: &self.store };
+        let (set, places) = tenant.set.get_or_insert_with(|| tenant_set(&tenant.slots, host.slots));
         self.touched.clear();
         set.touched(event, &mut self.touched);
-        let Some(partition) = self.partitions.get_mut(usize::from(place.partition.0)) else { return };
+        let Some(partition) = self.partitions.get_mut(usize::from(place.partition.0)) else { return Ok(()) };
         for (number, met) in &self.touched {
             let Some(slot) = places.get(*number as usize) else { continue };
-            let Some(active) = slots.get(*slot as usize).and_then(Option::as_ref) else { continue };
-            let at = (place.position.0, place.stamp.0);
-            if let Some(found) = partition.event(customer, *slot, &active.machine, at, met) {
+            let Some(active) = host.slots.get(*slot) else { continue };
+            let feed = |state: &mut _| active.machine.event(state, place.position.0, place.stamp.0, met);
+            if let Some(found) = partition.change((*slot, customer), &active.machine, host, feed)? {
                 completed.push(active.completed(customer, place, found));
             }
         }
+        Ok(())
     }
 
-    /// The earliest deadline of each partition that has one.
+    /// Of each partition that has deadlines: a time before which none of them is.
     pub fn deadlines(&self) -> impl Iterator<Item = (PartitionId, i64)> {
         (0..).map(PartitionId).zip(&self.partitions).filter_map(|(id, p)| Some((id, p.deadline()?)))
-    }
-
-    pub(super) fn partitions(&self) -> impl Iterator<Item = (PartitionId, &Partition)> {
-        (0..).map(PartitionId).zip(&self.partitions)
-    }
-
-    pub(super) fn partitions_mut(&mut self) -> impl Iterator<Item = (PartitionId, &mut Partition)> {
-        (0..).map(PartitionId).zip(&mut self.partitions)
-    }
-
-    /// Drops what cannot matter any more from the partitions that have changed.
-    pub(super) fn sweep(&mut self) {
-        let machine = |slot: Slot| {
-            self.slots.get(slot as usize).and_then(Option::as_ref).map(|active| active.machine.as_ref())
-        };
-        self.partitions.iter_mut().filter(|p| p.dirty).for_each(|partition| partition.sweep(machine));
-    }
-
-    pub(super) fn slots(&self) -> &[Option<Active>] {
-        &self.slots
-    }
-
-    /// The slot in which a pattern's version is matched.
-    pub(super) fn slot(
-        &self,
-        tenant: &TenantId,
-        pattern: &PatternId,
-        version: u32,
-    ) -> Option<(Slot, &Active)> {
-        let slot = *self.tenants.get(tenant)?.slots.get(pattern)?;
-        let active = self.slots.get(slot as usize)?.as_ref()?;
-        (active.version == version).then_some((slot, active))
     }
 }
 
 /// A tenant's machines in the order in which they started.
-fn tenant_set(by_pattern: &FxHashMap<PatternId, Slot>, slots: &[Option<Active>]) -> (PatternSet, Vec<Slot>) {
+fn tenant_set(by_pattern: &FxHashMap<PatternId, Slot>, slots: &Slots) -> (PatternSet, Vec<Slot>) {
     let mut places: Vec<Slot> = by_pattern.values().copied().collect();
     places.sort_unstable();
-    let active = |slot: &Slot| slots.get(*slot as usize).and_then(Option::as_ref);
-    let machines = places.iter().filter_map(|slot| active(slot).map(|a| a.machine.clone())).collect();
+    let machines = places.iter().filter_map(|slot| Some(slots.get(*slot)?.machine.clone())).collect();
     (PatternSet::new(machines), places)
 }
 

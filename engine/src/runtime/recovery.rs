@@ -1,14 +1,17 @@
-//! From a checkpoint back to states, and from states to the next checkpoint's rows.
+//! From a checkpoint back to states.
 //!
-//! The configuration is not part of it: it is made anew from the record, up to the checkpoint's position.
+//! The configuration is not part of it: it is made anew from the record, up to the checkpoint's position. A checkpoint
+//! that cannot be used, for whatever reason, is said, forgotten, and made anew from the whole record.
+
+use std::sync::Arc;
 
 use domain::ids::Position;
 use eventlog::checkpoint::Checkpoints;
 use eventlog::record::{Error, Record, Select};
 
-use super::checkpoint;
+use super::keeping::Said;
 use super::matcher::Matcher;
-use super::rows;
+use super::rows::{self, lost};
 
 /// The checkpoint's name.
 pub(super) const NAME: &str = "engine";
@@ -16,30 +19,47 @@ pub(super) const NAME: &str = "engine";
 /// How many rows are read at a time.
 const ROWS: usize = 1_000;
 
-/// The states of the last checkpoint, or none at the record's beginning if there is none that can be used.
+/// The states of the last checkpoint, or none at the record's beginning if there is none that can be used. What does
+/// not fit into `limit` bytes stays in the checkpoint.
 pub(super) async fn recover(
     record: &dyn Record,
     checkpoints: &Checkpoints,
+    limit: usize,
 ) -> Result<(Matcher, Position), Error> {
-    let loaded = match checkpoints.load(NAME).await {
+    match load(record, checkpoints, limit).await {
+        Ok(Some(loaded)) => return Ok(loaded),
+        Ok(None) => {}
         Err(Error::Damaged(error)) => {
-            tracing::warn!(error, "the checkpoint is damaged");
-            None
+            tracing::warn!(
+                error,
+                "the checkpoint cannot be used: matching is made anew from the whole record"
+            );
         }
-        other => other?,
-    };
-    let end = record.head().borrow().position;
-    if let Some((position, rows)) = loaded
-        && position <= end
-    {
-        let mut matcher = configured(record, position).await?;
-        match matcher.restore(&rows) {
-            Ok(()) => return Ok((matcher, position)),
-            Err(error) => tracing::warn!(%error, %position, "matching is made anew from the whole record"),
-        }
+        Err(error) => return Err(error),
     }
     checkpoints.forget(NAME).await?;
-    Ok((Matcher::new(), Position(0)))
+    let mut matcher = Matcher::new();
+    matcher.spill_to(Arc::new(checkpoints.rows(NAME)?));
+    Ok((matcher, Position(0)))
+}
+
+async fn load(
+    record: &dyn Record,
+    checkpoints: &Checkpoints,
+    limit: usize,
+) -> Result<Option<(Matcher, Position)>, Error> {
+    let Some(position) = checkpoints.position(NAME).await? else { return Ok(None) };
+    let end = record.head().borrow().position;
+    if position > end {
+        return Err(Error::Damaged(format!("it is of position {position}, and the record ends at {end}")));
+    }
+    let mut matcher = configured(record, position).await?;
+    matcher.spill_to(Arc::new(checkpoints.rows(NAME)?));
+    let restore = move |(matcher, said): &mut (Matcher, Said), key: &[u8], row: &[u8]| {
+        matcher.restore(said, key, row, limit).map_err(|error| Error::Damaged(error.to_string()))
+    };
+    let loaded = checkpoints.fold(NAME, (matcher, Said::default()), restore).await?;
+    Ok(loaded.map(|(position, (matcher, _))| (matcher, position)))
 }
 
 /// A matcher with the configuration of a position.
@@ -50,38 +70,11 @@ async fn configured(record: &dyn Record, position: Position) -> Result<Matcher, 
         let rows = record.read_after(Select::Configuration(None), after, ROWS).await?;
         let Some(last) = rows.last().map(|row| row.position) else { return Ok(matcher) };
         for row in rows.iter().filter(|row| row.position <= position) {
-            matcher.step(rows::configure(row)?, &mut Vec::new());
+            matcher.step(rows::configure(row)?, &mut Vec::new()).map_err(lost)?;
         }
         if last >= position {
             return Ok(matcher);
         }
         after = last;
-    }
-}
-
-impl Matcher {
-    /// The checkpoint's rows that have changed.
-    pub(super) fn changed_rows(&self) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
-        let mut rows = Vec::new();
-        for (id, partition) in self.partitions() {
-            if partition.dirty {
-                let empty = partition.states().len() == 0;
-                let row = (!empty).then(|| checkpoint::encode(partition, self.slots()));
-                rows.push((vec![id.0], row));
-            }
-        }
-        rows
-    }
-
-    pub(super) fn saved(&mut self) {
-        self.partitions_mut().for_each(|(_, partition)| partition.dirty = false);
-    }
-
-    fn restore(&mut self, rows: &[eventlog::checkpoint::Row]) -> Result<(), checkpoint::Unusable> {
-        for (key, value) in rows {
-            let [partition] = key.as_slice() else { return Err(checkpoint::Unusable) };
-            checkpoint::decode(value, self, *partition)?;
-        }
-        Ok(())
     }
 }

@@ -9,6 +9,7 @@ use eventlog::customer_stream::change_of;
 use eventlog::record::{Error, Recorded, StreamKind};
 
 use super::matcher::{Completed, Matcher, Place};
+use super::store::Lost;
 
 /// What a row means for matching.
 #[derive(Debug)]
@@ -76,19 +77,28 @@ pub(crate) fn damaged(row: &Recorded, what: impl std::fmt::Display) -> Error {
     Error::Damaged(format!("position {}, {}: {what}", row.position, row.event_type))
 }
 
+/// The record's own words for it.
+pub(crate) fn lost(lost: Lost) -> Error {
+    Error::Damaged(lost.to_string())
+}
+
 impl Matcher {
     /// Takes a row.
-    pub fn step(&mut self, step: Step, completed: &mut Vec<Completed>) {
+    ///
+    /// # Errors
+    /// What was spilled cannot be read back; the matcher is of no use any more.
+    pub(crate) fn step(&mut self, step: Step, completed: &mut Vec<Completed>) -> Result<(), Lost> {
         match step {
             Step::Configure(tenant, position, change) => self.configure(&tenant, position, *change),
-            Step::Mark(place) => self.pass(place, completed),
+            Step::Mark(place) => self.pass(place, completed)?,
             Step::Event(tenant, customer, place, event) => {
-                self.pass(place, completed);
+                self.pass(place, completed)?;
                 if let Some(event) = event {
-                    self.event(&tenant, customer, place, &event, completed);
+                    self.event(&tenant, customer, place, &event, completed)?;
                 }
             }
             Step::Nothing => {}
         }
+        Ok(())
     }
 }

@@ -113,7 +113,7 @@ impl World {
     }
 
     fn checkpoints(&self) -> Checkpoints {
-        self.home.checkpoints()
+        self.home.engine_checkpoints()
     }
 
     fn start(&mut self) {
