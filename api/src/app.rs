@@ -33,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use crate::http::dispatch::{Face, router};
 use crate::http::peer::Cidr;
 use crate::http::state::{Settings, State, System};
+use crate::memory::Memory;
 use crate::oauth::secret;
 use crate::server::{self, Server, Tls};
 
@@ -57,6 +58,8 @@ pub struct Config {
     pub trusted_proxies: Vec<Cidr>,
     /// Limits of the languages.
     pub languages: dsl::Limits,
+    /// About how many bytes the engine may hold of customers' states.
+    pub engine_memory: usize,
     /// Id and secret of the admin client that is made if there is none.
     pub admin: Option<(String, String)>,
     /// Whether tenants' URLs may lead to private addresses.
@@ -82,6 +85,7 @@ impl Config {
             tls: None,
             trusted_proxies: Vec::new(),
             languages: dsl::Limits::default(),
+            engine_memory: Memory::half().0,
             admin: None,
             allow_private_addresses: false,
             bases: Bases::default(),
@@ -180,8 +184,8 @@ impl App {
         let engine = Engine::new(
             record.clone(),
             vault.clone(),
-            Checkpoints::open(&config.data_dir)?,
-            engine::runtime::Options::default(),
+            Checkpoints::open_engine(&config.data_dir)?,
+            engine::runtime::Options { memory: config.engine_memory, ..engine::runtime::Options::default() },
         );
         let notifier = Notifier::new(
             record.clone(),

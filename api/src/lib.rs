@@ -5,6 +5,7 @@
 pub mod app;
 pub mod cli;
 pub mod http;
+pub mod memory;
 pub mod oauth;
 pub mod server;
 mod telemetry;

@@ -11,6 +11,7 @@ use super::third_parties::ThirdParties;
 use super::{Failure, Outcome, say};
 use crate::app::{App, Config};
 use crate::http::peer::Cidr;
+use crate::memory::Memory;
 
 #[derive(clap::Args)]
 pub(super) struct Options {
@@ -44,6 +45,10 @@ pub(super) struct Options {
     trusted_proxy: Vec<Cidr>,
     #[command(flatten)]
     languages: Languages,
+    /// How much memory the engine may take for what customers have contributed, 16MiB or more; the coldest of what is
+    /// over it is kept on disk.
+    #[arg(long, env = "CXENGAGE_ENGINE_MEMORY", value_name = "BYTES", default_value_t = Memory::half(), value_parser = engine_memory)]
+    engine_memory: Memory,
     /// The id of the admin client that is made on the first start.
     #[arg(long, env = "CXENGAGE_ADMIN_CLIENT_ID", requires = "admin_client_secret")]
     admin_client_id: Option<String>,
@@ -96,6 +101,17 @@ impl Languages {
     }
 }
 
+/// With less than this, keeping the account of what is on disk would leave no room for anything else.
+const LEAST_ENGINE_MEMORY: Memory = Memory(16 << 20);
+
+fn engine_memory(text: &str) -> Result<Memory, String> {
+    let memory: Memory = text.parse().map_err(|error: crate::memory::NoMemory| error.to_string())?;
+    match memory.0 >= LEAST_ENGINE_MEMORY.0 {
+        true => Ok(memory),
+        false => Err(format!("{memory} is too little: at least {LEAST_ENGINE_MEMORY}")),
+    }
+}
+
 pub(super) fn run(options: Options) -> Outcome {
     crate::telemetry::start(&options.log, options.log_json).map_err(Failure::Usage)?;
     super::block_on(async move {
@@ -112,6 +128,7 @@ pub(super) fn run(options: Options) -> Outcome {
             max_connections: options.max_connections,
             trusted_proxies: options.trusted_proxy,
             languages: options.languages.limits(),
+            engine_memory: options.engine_memory.0,
             admin: options.admin_client_id.zip(options.admin_client_secret),
             allow_private_addresses: options.allow_private_addresses,
             augment_cache: options.third_parties.augment_cache(),
