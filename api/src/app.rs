@@ -160,8 +160,10 @@ impl App {
     /// # Errors
     /// The store cannot be opened, an address cannot be listened on.
     pub async fn start(config: Config) -> Result<Self, Error> {
-        let store = SqliteRecord::open(&config.data_dir, sqlite::Options::default())?;
+        let store = SqliteRecord::open(&config.data_dir, store_options())?;
         let record: Arc<dyn Record> = store.clone();
+        #[cfg(feature = "faults")]
+        let record = eventlog::faults::Faulty::around(record);
         let key_file = master_key_path(&config.data_dir, config.master_key_file.as_deref());
         // A key is made for a new store only, and never where the operator says that one is.
         let make = config.master_key_file.is_none() && !Vault::has_master_key(&*record).await?;
@@ -185,7 +187,7 @@ impl App {
             record.clone(),
             vault.clone(),
             Checkpoints::open_engine(&config.data_dir)?,
-            engine::runtime::Options { memory: config.engine_memory, ..engine::runtime::Options::default() },
+            engine_options(config.engine_memory),
         );
         let notifier = Notifier::new(
             record.clone(),
@@ -311,6 +313,22 @@ async fn sweep(system: &System) -> Result<(), Error> {
     let before = system.record.now().after(-24 * 60 * 60 * 1_000);
     let is_in_force = |tenant: &TenantId, file: &str| in_force.contains(&(tenant.clone(), file.to_owned()));
     Ok(system.files.sweep(before, is_in_force).await?)
+}
+
+/// How the record is run.
+fn store_options() -> sqlite::Options {
+    let options = sqlite::Options::default();
+    #[cfg(feature = "faults")]
+    let options = sqlite::Options { clock: eventlog::faults::Backwards::around(options.clock), ..options };
+    options
+}
+
+fn engine_options(memory: usize) -> engine::runtime::Options {
+    let options = engine::runtime::Options { memory, ..engine::runtime::Options::default() };
+    if eventlog::broken!("checkpoints-often") {
+        return engine::runtime::Options { checkpoint_after: Duration::from_millis(20), ..options };
+    }
+    options
 }
 
 /// The way out to third parties.

@@ -9,7 +9,49 @@ pub mod augment;
 pub mod checkpoint;
 pub mod crypto;
 pub mod customer_stream;
+#[cfg(feature = "faults")]
+pub mod faults;
 pub mod files;
 pub mod record;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+
+/// A point at an I/O boundary where a fault can be ordered (`faults`): `fault_point!("name")`. With a second argument,
+/// the error that is returned where the point is ordered to fail. Without the feature `faults` it is nothing.
+#[cfg(feature = "faults")]
+#[macro_export]
+macro_rules! fault_point {
+    ($name:literal) => {{
+        $crate::faults::reach($name);
+    }};
+    ($name:literal, $error:expr) => {
+        if $crate::faults::reach($name) {
+            return Err($error);
+        }
+    };
+}
+
+/// Whether a promise is broken on purpose (`faults`): `broken!("name")`. Without the feature `faults`, never.
+#[cfg(feature = "faults")]
+#[macro_export]
+macro_rules! broken {
+    ($name:literal) => {
+        $crate::faults::is_broken($name)
+    };
+}
+
+#[allow(missing_docs, reason = "documented above")]
+#[cfg(not(feature = "faults"))]
+#[macro_export]
+macro_rules! fault_point {
+    ($name:literal $(, $error:expr)?) => {};
+}
+
+#[allow(missing_docs, reason = "documented above")]
+#[cfg(not(feature = "faults"))]
+#[macro_export]
+macro_rules! broken {
+    ($name:literal) => {
+        false
+    };
+}

@@ -102,8 +102,10 @@ fn advance(
     let done = reached == goal;
     if done {
         swap(&transaction, model)?;
+        eventlog::fault_point!("rebuild.swap.before");
     }
     transaction.commit()?;
+    eventlog::fault_point!("rebuild.swap.after");
     Ok((reached, done))
 }
 

@@ -117,6 +117,7 @@ pub(crate) fn apply(
         least = least.min(place.max(end));
     }
     transaction.commit()?;
+    eventlog::fault_point!("views.commit.after");
     Ok(least)
 }
 
@@ -128,6 +129,10 @@ pub(crate) fn take(
     end: Position,
     entries: &[Entry],
 ) -> Result<(), Error> {
+    if eventlog::broken!("place-before-rows") {
+        target.move_to(model, end, 0)?;
+        target.connection.execute_batch("COMMIT; BEGIN IMMEDIATE")?;
+    }
     let mut batch = (model.batch)();
     let mut erased = 0;
     for entry in entries.iter().filter(|entry| entry.position > place && entry.position <= end) {
@@ -138,5 +143,6 @@ pub(crate) fn take(
         }
     }
     batch.finish(target)?;
+    eventlog::fault_point!("views.rows");
     target.move_to(model, end, erased)
 }

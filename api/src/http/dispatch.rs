@@ -240,6 +240,9 @@ async fn tenant(state: &State, grant: &Grant, name: &str) -> Result<Tenant, Prob
     if let Some(id) = grant.bound_to(name) {
         return Ok(Tenant::Bound(id.clone()));
     }
+    if eventlog::broken!("no-tenant-check") {
+        return Ok(state.tenant_named(name).await?.map_or(Tenant::Unknown, Tenant::Bound));
+    }
     if !grant.is_admin_of_all() {
         return Err(Problem::forbidden("the token's client has no access to this tenant"));
     }

@@ -238,6 +238,13 @@ impl<'e> Running<'e> {
             }
             self.matcher.step(step, &mut completed)?;
         }
+        if eventlog::broken!("checkpoint-before-match") {
+            self.saving.begin(&mut self.matcher, last)?;
+            if self.saving.is_under_way() {
+                let saved = self.saving.ended().await;
+                self.saving.take(saved, &mut self.matcher)?;
+            }
+        }
         self.position = last;
         self.saving.touched(Instant::now() + self.engine.options.checkpoint_after);
         if completed.is_empty() && self.emitting.is_empty() {

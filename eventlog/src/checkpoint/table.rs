@@ -145,6 +145,7 @@ pub(super) fn write(
     position: Position,
     changes: impl Iterator<Item = Result<Change, Error>>,
 ) -> Result<(), Error> {
+    crate::fault_point!("checkpoint.before");
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     let mut head = match head(&transaction, name)? {
         Some(head) => Head { position, ..head },
@@ -167,7 +168,10 @@ pub(super) fn write(
             (head.id, position.0, head.rows, head.sum, head.checksum(name)),
         )
         .map_err(failed)?;
-    transaction.commit().map_err(failed)
+    crate::fault_point!("checkpoint.rows");
+    transaction.commit().map_err(failed)?;
+    crate::fault_point!("checkpoint.after");
+    Ok(())
 }
 
 fn set(connection: &Connection, head: &mut Head, (key, value): &Change) -> Result<(), rusqlite::Error> {

@@ -44,6 +44,7 @@ struct Attempt<T: Clone> {
 impl<T: Clone> Attempt<T> {
     async fn run(mut self, request: Request, endpoints: Endpoints, grace: Duration) {
         let sent = Sent::default();
+        eventlog::fault_point!("send.begun");
         let mut answer = std::pin::pin!(endpoints.send(&request, &sent));
         match timeout(request.limit, &mut answer).await {
             Ok(answer) => self.answered(held(answer, &sent)),
@@ -57,6 +58,7 @@ impl<T: Clone> Attempt<T> {
     }
 
     fn answered(&mut self, answer: Answer) {
+        eventlog::fault_point!("send.answered");
         self.answered = true;
         self.report(Report::Answered { who: self.who.clone(), answer: self.timed(answer) });
     }

@@ -35,6 +35,16 @@ impl Core {
     pub(super) async fn launch(&mut self) -> Result<(), Error> {
         while !self.ready.is_empty() && self.batches.len() < AHEAD {
             let drafts = self.decide().await?;
+            if eventlog::broken!("send-before-record") {
+                for draft in &drafts {
+                    for event in &draft.events {
+                        if let Event::Effect(effect) = event {
+                            self.perform(draft.reaction, effect);
+                        }
+                    }
+                }
+                self.dispatch();
+            }
             if !drafts.is_empty() {
                 self.batches.push_back(Batch::begin(self.tools.clone(), drafts));
             }

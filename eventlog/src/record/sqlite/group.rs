@@ -84,9 +84,19 @@ pub(super) fn append<'i>(
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut group = Group::begin(&transaction, state, clock)?;
     let outcomes = items.map(|item| group.item(item)).collect::<Result<Vec<_>>>()?;
+    crate::fault_point!("record.rows");
     let moved = group.finish()?;
+    crate::fault_point!("record.commit.before", on_order());
     transaction.commit()?;
+    crate::fault_point!("record.commit.after");
     Ok((outcomes, moved))
+}
+
+/// A failure to write, as a full disk has it.
+#[cfg(feature = "faults")]
+fn on_order() -> rusqlite::Error {
+    let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+    rusqlite::Error::SqliteFailure(full, Some("fault on order".to_owned()))
 }
 
 struct Group<'t> {
@@ -112,7 +122,8 @@ struct Cleared {
 
 impl<'t> Group<'t> {
     fn begin(transaction: &'t Transaction<'t>, state: &'t State, clock: Stamp) -> Result<Self> {
-        let head = Head { position: state.head.position, stamp: clock.max(state.head.stamp) };
+        let stamp = if crate::broken!("stamp-falls") { clock } else { clock.max(state.head.stamp) };
+        let head = Head { position: state.head.position, stamp };
         Ok(Self {
             transaction,
             state,
