@@ -94,6 +94,13 @@ impl Problem {
         }
     }
 
+    /// 507: there is no room on the server's disk.
+    pub fn disk_full() -> Self {
+        let error = "the server's disk is full: nothing is stored until there is room on it";
+        Self { internal: Some(error.to_owned()), ..Self::new(StatusCode::INSUFFICIENT_STORAGE, error) }
+            .header(header::RETRY_AFTER, "30")
+    }
+
     /// 500: our fault.
     pub fn internal(internal: impl Into<String>) -> Self {
         Self {
@@ -121,6 +128,7 @@ impl From<json::Error> for Problem {
 impl From<record::Error> for Problem {
     fn from(error: record::Error) -> Self {
         match error {
+            error if error.is_disk_full() => Self::disk_full(),
             record::Error::Unavailable(_) => Self::unavailable(error.to_string()),
             record::Error::Damaged(_)
             | record::Error::MasterKey

@@ -312,6 +312,16 @@ pub enum Error {
     Malformed(String),
 }
 
+/// What [`Error::Unavailable`] says where there is no room on the disk.
+pub(crate) const FULL: &str = "the disk is full";
+
+impl Error {
+    /// Whether there is no room on the disk: it is available again once there is.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Unavailable(why) if why == FULL)
+    }
+}
+
 /// The record.
 #[async_trait]
 pub trait Record: Send + Sync + 'static {

@@ -7,10 +7,11 @@ use std::time::Duration;
 use domain::ids::{PARTITIONS, Position, ReactionId, TenantId};
 use domain::reaction::{InputKind, StepId};
 use domain::time::Stamp;
-use eventlog::record::{Fence, Head};
+use eventlog::record::{self, Fence, Head};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tracing::warn;
 
 use super::attempt::Report;
 use super::draft::Batch;
@@ -220,12 +221,19 @@ impl Core {
         if place == self.kept && self.changes.is_empty() {
             return Ok(());
         }
-        let row = |(id, owner): (ReactionId, Option<Owner>)| {
-            (id.0.to_vec(), owner.and_then(|owner| serde_json::to_vec(&owner).ok()))
+        let row = |(id, owner): (&ReactionId, &Option<Owner>)| {
+            (id.0.to_vec(), owner.as_ref().and_then(|owner| serde_json::to_vec(owner).ok()))
         };
-        let changes: Vec<_> = std::mem::take(&mut self.changes).into_iter().map(row).collect();
-        self.tools.checkpoints.commit(NAME, place, changes).await?;
-        self.kept = place;
+        let changes: Vec<_> = self.changes.iter().map(row).collect();
+        match self.tools.checkpoints.commit(NAME, place, changes).await {
+            // The one before stands, and what has changed since is kept with the next.
+            Err(record::Error::Unavailable(error)) => warn!(error, "the notifier's place could not be kept"),
+            kept => {
+                kept?;
+                self.changes.clear();
+                self.kept = place;
+            }
+        }
         Ok(())
     }
 

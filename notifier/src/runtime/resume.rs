@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use domain::ids::{Position, ReactionId, TenantId};
 use domain::reaction::{Effect, InputKind, StepId};
-use eventlog::record::{Head, Select, StreamId, StreamKind};
-use tracing::{error, info};
+use eventlog::record::{self, Head, Select, StreamId, StreamKind};
+use tracing::{error, info, warn};
 
 use super::core::{Core, NAME};
 use super::slot::{Letter, Owner, Slot, What};
@@ -16,7 +16,15 @@ use crate::sources;
 impl Core {
     /// Reads back what was open when the place was kept last.
     pub(super) async fn recover(&mut self) -> Result<(), Error> {
-        let Some((position, rows)) = self.tools.checkpoints.load(NAME).await? else { return Ok(()) };
+        let kept = match self.tools.checkpoints.load(NAME).await {
+            Err(record::Error::Damaged(error)) => {
+                warn!(error, "the notifier's place is damaged: it is found again from the whole record");
+                self.tools.checkpoints.forget(NAME).await?;
+                None
+            }
+            kept => kept?,
+        };
+        let Some((position, rows)) = kept else { return Ok(()) };
         self.seen = Head { position, ..Head::default() };
         self.began = position;
         for (key, value) in rows {
@@ -130,7 +138,9 @@ impl Core {
             match &effect {
                 Effect::Send(request) if !request.poll => {
                     let under_way = self.open.get(&id).is_some_and(|slot| slot.flights.contains(&request.id));
-                    if !under_way {
+                    if eventlog::broken!("resend-silently") {
+                        self.perform(id, &effect);
+                    } else if !under_way {
                         // Begun and not ended: it goes out again under its key once that is in the log too.
                         let kind = InputKind::SendResumed { send: request.id };
                         self.post(id, Letter::input(kind, position));

@@ -50,6 +50,10 @@ pub fn statuses(route: &Route) -> Vec<u16> {
     if route.path.contains('{') {
         all.push(404);
     }
+    if route.method != Method::GET {
+        // What changes something finds a full disk.
+        all.push(507);
+    }
     if route.payload != Payload::None {
         all.extend([408, 413, 415]);
     }

@@ -244,9 +244,10 @@ fn unavailable_at(path: &Path, error: &std::io::Error) -> Error {
 
 /// SQLite's failures in the terms of the port.
 pub(crate) fn failed(error: rusqlite::Error) -> Error {
-    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    use rusqlite::ErrorCode::{DatabaseCorrupt, DiskFull, NotADatabase};
     match error.sqlite_error_code() {
         Some(DatabaseCorrupt | NotADatabase) => Error::Damaged(error.to_string()),
+        Some(DiskFull) => Error::Unavailable(super::FULL.to_owned()),
         _ => Error::Unavailable(error.to_string()),
     }
 }
