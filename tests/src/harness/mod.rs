@@ -7,7 +7,7 @@ mod server;
 mod tenant;
 
 pub use client::{Answer, Client, Request};
-pub use server::{ADMIN, Server, command};
+pub use server::{ADMIN, SHIPPED, Server, WITH_FAULTS, binary, command, faults};
 pub use tenant::Tenant;
 
 use std::time::{Duration, Instant};

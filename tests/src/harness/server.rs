@@ -12,18 +12,47 @@ use super::{Client, Tenant, wait_for};
 /// The admin client's id and secret.
 pub const ADMIN: (&str, &str) = ("admin", "a-secret-for-the-tests-only");
 
-/// The real binary, in the folder that cargo builds into; nothing of the environment's own configuration is passed
-/// on.
+/// The binary that is shipped.
+pub const SHIPPED: &str = "cxengage";
+
+/// The same with faults on order.
+pub const WITH_FAULTS: &str = "cxengage-with-faults";
+
+/// A binary in the folder that cargo builds into.
 ///
 /// # Panics
-/// If it is not built: a test package cannot ask cargo for another package's binary, so `tests/run` builds the
-/// workspace first.
-pub fn command(arguments: &[&str]) -> Command {
+/// If it is not built: a test package cannot ask cargo for another package's binary, so `tests/run` builds them first.
+pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows where it is");
     let profile = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
-    let binary = profile.join("cxengage");
-    assert!(binary.is_file(), "{} is not there: `cargo build --workspace --bins` first", binary.display());
-    let mut command = Command::new(binary);
+    let binary = profile.join(name);
+    let how = match name {
+        WITH_FAULTS => "cargo build -p api --features faults --bin cxengage-with-faults",
+        _ => "cargo build --workspace --bins",
+    };
+    assert!(binary.is_file(), "{} is not there: `{how}` first", binary.display());
+    binary
+}
+
+/// The real binary, as an operator calls it.
+pub fn command(arguments: &[&str]) -> Command {
+    command_of(SHIPPED, arguments)
+}
+
+/// The faults that the binary with faults knows: what they are (`point` or `break`), and their names.
+///
+/// # Panics
+/// If it does not say.
+pub fn faults() -> Vec<(String, String)> {
+    let output = command_of(WITH_FAULTS, &["faults"]).output().expect("the binary runs");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let pairs = text.lines().filter_map(|line| line.split_once(' '));
+    pairs.map(|(kind, name)| (kind.to_owned(), name.to_owned())).collect()
+}
+
+/// A call of a binary; nothing of the environment's own configuration is passed on.
+fn command_of(name: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(binary(name));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CXENGAGE_")) {
         command.env_remove(name);
     }
@@ -36,6 +65,8 @@ pub struct Server {
     process: Option<Child>,
     base: String,
     folder: TempDir,
+    data: PathBuf,
+    binary: &'static str,
 }
 
 impl Server {
@@ -46,16 +77,25 @@ impl Server {
 
     /// The same with further arguments.
     pub fn start_with(arguments: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut server = Self { process: None, base: String::new(), folder };
+        let mut server = Self::new(SHIPPED, None);
         server.run(arguments);
         server
     }
 
+    /// A server with faults on order that does not run yet; on a data folder that is given, or a fresh one.
+    pub fn with_faults(data: Option<PathBuf>) -> Self {
+        Self::new(WITH_FAULTS, data)
+    }
+
+    fn new(binary: &'static str, data: Option<PathBuf>) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = data.unwrap_or_else(|| folder.path().join("data"));
+        Self { process: None, base: String::new(), folder, data, binary }
+    }
+
     /// A server on a data folder that was made beforehand; [`Self::run`] starts it.
     pub fn prepared(make: impl FnOnce(&Path)) -> Self {
-        let server =
-            Self { process: None, base: String::new(), folder: tempfile::tempdir().expect("a folder") };
+        let server = Self::new(SHIPPED, None);
         make(&server.data_dir());
         server
     }
@@ -65,11 +105,23 @@ impl Server {
     /// # Panics
     /// If it is still running, or does not become ready.
     pub fn run(&mut self, arguments: &[&str]) {
+        self.try_run(arguments, "").unwrap_or_else(|said| panic!("not ready: {said}"));
+    }
+
+    /// The same with these faults on order.
+    ///
+    /// # Errors
+    /// It did not become ready; what it said.
+    ///
+    /// # Panics
+    /// If it is still running.
+    pub fn try_run(&mut self, arguments: &[&str], faults: &str) -> Result<(), String> {
         assert!(self.process.is_none(), "the server is running");
         let log = File::options().create(true).append(true).open(self.log()).expect("a log file");
-        let mut process = command(&["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(self.data_dir())
+        let mut process = command_of(self.binary, &["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(&self.data)
             .args(arguments)
+            .env("CXENGAGE_FAULTS", faults)
             .env("CXENGAGE_ADMIN_CLIENT_ID", ADMIN.0)
             .env("CXENGAGE_ADMIN_CLIENT_SECRET", ADMIN.1)
             .stdout(Stdio::piped())
@@ -81,14 +133,16 @@ impl Server {
         BufReader::new(stdout).read_line(&mut line).expect("stdout can be read");
         self.process = Some(process);
         let Some(base) = line.trim_end().strip_prefix("listening on ") else {
-            panic!("not ready: stdout {line:?}, stderr:\n{}", self.said());
+            self.kill();
+            return Err(format!("stdout {line:?}, stderr:\n{}", self.said()));
         };
         base.clone_into(&mut self.base);
+        Ok(())
     }
 
     /// Where it keeps everything.
     pub fn data_dir(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.data.clone()
     }
 
     fn log(&self) -> PathBuf {
@@ -189,8 +243,11 @@ impl Server {
 
     /// A command of the binary that reads the store: its exit code, stdout and stderr.
     pub fn cli(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
-        let output =
-            command(arguments).arg("--data-dir").arg(self.data_dir()).output().expect("the binary runs");
+        let output = command_of(self.binary, arguments)
+            .arg("--data-dir")
+            .arg(&self.data)
+            .output()
+            .expect("the binary runs");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
         (output.status.code(), text(output.stdout), text(output.stderr))
     }
