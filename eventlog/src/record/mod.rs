@@ -1,10 +1,13 @@
 //! The record's port (design.md §2): append a batch, read, be told of new positions.
 //!
 //! Positions are gap-free and in commit order; stamps never fall along the whole log; an item is all or nothing
-//! and its refusal does not touch the others. `sqlite` is the embedded home.
+//! and its refusal does not touch the others. `sqlite` is the embedded home,
+//! `postgres` the one that many servers share.
 
 mod clock;
 mod feed;
+pub mod postgres;
+mod row;
 pub mod sqlite;
 
 use async_trait::async_trait;
@@ -170,7 +173,7 @@ pub struct Fence {
 }
 
 /// A key row to be stored with the item, unless it is there already with the same content.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NewKey {
     /// Whose tenant.
     pub tenant: TenantId,

@@ -1,8 +1,9 @@
 //! For tests of this crate and of those above it: a record in a folder that goes away, and a clock that is set.
 //!
-//! Read next: [`contract`], what every home of the record has to keep.
+//! Read next: [`contract`], what every home of the record has to keep, and [`postgres`], a database of the tests' own.
 
 pub mod contract;
+pub mod postgres;
 
 use std::path::Path;
 use std::sync::Arc;

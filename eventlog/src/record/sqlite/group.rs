@@ -10,9 +10,9 @@ use domain::ids::{PARTITIONS, Position, TenantId};
 use domain::time::Stamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use super::codec::{Row, aggregate_id, integer, metadata_text};
 use super::reader;
-use crate::record::{Expect, Head, Item, NewEvent, Outcome, StreamId, StreamKind, Write};
+use crate::record::row::{Row, aggregate_id, integer, metadata_text, numbered_by_position};
+use crate::record::{Expect, Head, Item, NewEvent, Outcome, StreamId, Write};
 
 type Result<T> = std::result::Result<T, rusqlite::Error>;
 
@@ -326,10 +326,6 @@ impl<'t> Group<'t> {
         statement.execute([reader::day(self.moved.head.stamp.0) - 1])?;
         Ok(())
     }
-}
-
-fn numbered_by_position(kind: StreamKind) -> bool {
-    matches!(kind, StreamKind::Customer | StreamKind::Mark)
 }
 
 fn insert(statement: &mut CachedStatement<'_>, row: &Row<'_>) -> Result<()> {

@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use domain::ids::{CustomerId, PARTITIONS, Position, TenantId};
+use domain::ids::{CustomerId, Position, TenantId};
 use domain::time::Stamp;
 use tokio::sync::watch;
 
@@ -26,13 +26,11 @@ use self::lock::FolderLock;
 use self::reader::{Page, Readers};
 use self::writer::{Configurations, Writer};
 use super::clock::{Clock, SystemClock};
-use super::{Error, Fence, Head, Item, Outcome, Record, Recorded, Select, StreamKind, Write};
+use super::row::well_formed;
+use super::{Error, Fence, Head, Item, Outcome, Record, Recorded, Select};
 
 /// The file of the record in the data folder.
 pub const LOG_FILE: &str = "log.db";
-
-/// The most bytes that one event's payload may have.
-const PAYLOAD_BYTES: usize = 64 << 20;
 
 /// How the embedded record is run.
 #[derive(Clone)]
@@ -188,27 +186,6 @@ impl Record for SqliteRecord {
     async fn idempotent(&self, hash: [u8; 32]) -> Result<Option<Position>, Error> {
         let now = self.now().0;
         self.readers.read(move |connection| reader::used(connection, &hash, now).map_err(failed)).await
-    }
-}
-
-/// What no caller may ask for; found before it is queued, so that it cannot fail a group of others.
-fn well_formed(item: &Item) -> Result<(), Error> {
-    let sound = |write: &Write| {
-        let placed = write.partition.is_some_and(|partition| partition.0 < PARTITIONS);
-        let owned = match write.stream.kind {
-            StreamKind::Customer => placed && write.customer.is_some(),
-            StreamKind::Mark => placed,
-            _ => placed || write.partition.is_none(),
-        };
-        owned
-            && !write.stream.tenant.as_str().contains('/')
-            && write.events.iter().all(|event| event.payload.len() <= PAYLOAD_BYTES)
-    };
-    match item.writes.iter().find(|write| !sound(write)) {
-        None => Ok(()),
-        Some(write) => {
-            Err(Error::Malformed(format!("a write to {} {}", write.stream.kind.name(), write.stream.id)))
-        }
     }
 }
 

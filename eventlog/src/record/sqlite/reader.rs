@@ -8,8 +8,9 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::Semaphore;
 
-use super::codec::{COLUMNS, decode, integer};
+use super::codec::decode;
 use super::{failed, schema};
+use crate::record::row::{COLUMNS, aggregate_id, integer, nothing_is_missing};
 use crate::record::{Error, Recorded, Select, StreamId, StreamKind};
 
 /// How long an idempotency key holds, in milliseconds.
@@ -95,19 +96,6 @@ fn query(select: &Select, page: Page, limit: usize) -> (String, Vec<Value>) {
     (sql, values)
 }
 
-/// Positions are gap-free: where one is missing, the record was tampered with. (Nothing is asked of what comes
-/// before the first row: old ranges may be let go.)
-fn nothing_is_missing(after: Position, rows: &[Recorded]) -> Result<(), Error> {
-    let mut before = after.0;
-    for row in rows {
-        if before != 0 && row.position.0 != before + 1 {
-            return Err(Error::Damaged(format!("position {} is missing", before + 1)));
-        }
-        before = row.position.0;
-    }
-    Ok(())
-}
-
 /// How a selection is found. The index is named so that the plan never changes with the statistics.
 struct Plan {
     index: &'static str,
@@ -149,7 +137,7 @@ fn stream(id: &StreamId) -> Plan {
         filter: "aggregate_type = ?1 AND aggregate_id = ?2",
         place,
         order: "sequence",
-        values: vec![Value::Text(id.kind.name().to_owned()), Value::Text(super::codec::aggregate_id(id))],
+        values: vec![Value::Text(id.kind.name().to_owned()), Value::Text(aggregate_id(id))],
     }
 }
 

@@ -6,7 +6,7 @@ use domain::ids::Partition;
 use rusqlite::Connection;
 
 use super::*;
-use crate::record::{Expect, NewEvent, StreamId};
+use crate::record::{Expect, NewEvent, StreamId, StreamKind, Write};
 use crate::testing::TempRecord;
 
 crate::record_contract!(TempRecord::new());

@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use super::group::{self, State};
 use super::lock::FolderLock;
 use super::{Options, failed, schema};
+use crate::record::row::size;
 use crate::record::{Error, Fence, Head, Item, Outcome};
 
 /// What the writer shows to readers in the same process.
@@ -248,12 +249,6 @@ impl Worker {
         }
         Ok(true)
     }
-}
-
-/// About what an item takes in memory and in the log.
-fn size(item: &Item) -> usize {
-    let events = item.writes.iter().flat_map(|write| &write.events);
-    256 + events.map(|event| 256 + event.payload.len()).sum::<usize>()
 }
 
 fn closed() -> Error {

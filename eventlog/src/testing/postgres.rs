@@ -1,0 +1,212 @@
+//! A PostgreSQL of the test process's own, and a record in a database of its own there.
+//!
+//! The server is started by the first test that needs it and ends with the process, however that ends: it is kept
+//! by a shell that waits on a pipe from here. It listens on a socket in its own folder and on no port.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use domain::time::Stamp;
+use sqlx::{Connection, Executor, PgConnection};
+
+use super::{ManualClock, contract};
+use crate::record::Record;
+use crate::record::postgres::{Options, PostgresRecord};
+
+/// Where PostgreSQL's programs are, where they are not in one of the usual places.
+const PROGRAMS: &str = "CXENGAGE_TEST_POSTGRES";
+
+/// Makes and runs a server in `$1` with the programs in `$2`, until nobody holds the other end of stdin any more.
+const KEEPER: &str = r#"
+for libraries in "$2"/../../../*-linux-gnu; do export LD_LIBRARY_PATH="$libraries"; done
+"$2/initdb" -D "$1/db" -U cxengage -A trust -E UTF8 --locale=C -k --no-sync >"$1/log" 2>&1 || exit 1
+"$2/pg_ctl" -D "$1/db" -l "$1/log" -w -t 60 -o "-c listen_addresses='' -c unix_socket_directories='$1' \
+-c max_connections=200 -c shared_buffers=32MB" start >/dev/null 2>&1 || exit 1
+echo ready
+while read -r order; do
+    "$2/pg_ctl" -D "$1/db" -l "$1/log" -w -t 60 -m "$order" restart >/dev/null 2>&1 || exit 1
+    echo ready
+done
+"$2/pg_ctl" -D "$1/db" -m immediate -w stop >/dev/null 2>&1
+rm -rf "$1"
+"#;
+
+/// A running PostgreSQL, in a folder that goes away with it.
+pub struct PostgresServer {
+    folder: PathBuf,
+    // Closing it is what ends the server.
+    orders: Option<ChildStdin>,
+    answers: BufReader<std::process::ChildStdout>,
+    keeper: Child,
+}
+
+impl PostgresServer {
+    /// Makes one and waits until it answers.
+    ///
+    /// # Panics
+    /// If PostgreSQL's programs are not there (`tests/run` puts them under target/tools), or do not run.
+    pub fn start() -> Self {
+        let programs = programs();
+        let folder = tempfile::Builder::new().prefix("cxpg").tempdir().expect("a folder").keep();
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", KEEPER, "keeper"]).arg(&folder).arg(&programs);
+        if let Some((user, group)) = not_root() {
+            // PostgreSQL refuses to run as root.
+            std::os::unix::fs::chown(&folder, Some(user), Some(group)).expect("the folder given away");
+            command.uid(user).gid(group);
+        }
+        command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut keeper = command.spawn().expect("a shell");
+        let orders = keeper.stdin.take();
+        let answers = BufReader::new(keeper.stdout.take().expect("its answers"));
+        let mut server = Self { folder, orders, answers, keeper };
+        server.ready();
+        server
+    }
+
+    /// The address of one of its databases.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://cxengage@localhost/{database}?host={}", self.folder.display())
+    }
+
+    /// Stops it as `pg_ctl -m` does (`smart`, `fast`, `immediate`: as a crash does) and starts it again.
+    ///
+    /// # Panics
+    /// If it does not come back.
+    pub fn restart(&mut self, mode: &str) {
+        use std::io::Write;
+        let orders = self.orders.as_mut().expect("it runs");
+        writeln!(orders, "{mode}").and_then(|()| orders.flush()).expect("an order");
+        self.ready();
+    }
+
+    fn ready(&mut self) {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).expect("an answer");
+        if line.trim() != "ready" {
+            let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+            panic!("PostgreSQL does not run:\n{log}");
+        }
+    }
+}
+
+impl Drop for PostgresServer {
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Err(error) = self.keeper.wait() {
+            tracing::warn!(%error, "PostgreSQL's keeper was not waited for");
+        }
+    }
+}
+
+/// The server that all tests of this process share.
+pub fn shared() -> &'static PostgresServer {
+    static SERVER: OnceLock<PostgresServer> = OnceLock::new();
+    SERVER.get_or_init(PostgresServer::start)
+}
+
+/// Makes a database on a server; its address.
+///
+/// # Panics
+/// If it cannot be made.
+pub async fn new_database(server: &PostgresServer) -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let name = format!("test{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let mut connection = PgConnection::connect(&server.url("postgres")).await.expect("a connection");
+    connection.execute(format!("CREATE DATABASE {name}").as_str()).await.expect("a database");
+    connection.close().await.expect("a farewell");
+    server.url(&name)
+}
+
+/// A record in a database of its own.
+pub struct TempDatabase {
+    /// The record.
+    pub record: Arc<PostgresRecord>,
+    /// The record's clock; it shows 2024-01-01 at first.
+    pub clock: Arc<ManualClock>,
+    /// The database's address.
+    pub url: String,
+}
+
+impl TempDatabase {
+    /// An empty record.
+    ///
+    /// # Panics
+    /// If there is no PostgreSQL.
+    pub async fn new() -> Self {
+        let url = new_database(shared()).await;
+        let clock = ManualClock::at(Stamp(1_704_067_200_000));
+        let record = open(&url, &clock).await;
+        Self { record, clock, url }
+    }
+}
+
+impl contract::Home for TempDatabase {
+    fn record(&self) -> Arc<dyn Record> {
+        self.record.clone()
+    }
+
+    fn clock(&self) -> &ManualClock {
+        &self.clock
+    }
+
+    fn reopen(self) -> Self {
+        let Self { record, clock, url } = self;
+        drop(record);
+        let opened = async { open(&url, &clock).await };
+        let record = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(opened));
+        Self { record, clock, url }
+    }
+}
+
+async fn open(url: &str, clock: &Arc<ManualClock>) -> Arc<PostgresRecord> {
+    let mut options = Options::new(url).expect("an address");
+    options.clock = Some(Arc::clone(clock) as _);
+    PostgresRecord::open(options).await.expect("a record in the test's database")
+}
+
+/// The folder of PostgreSQL's programs.
+fn programs() -> PathBuf {
+    let given = std::env::var_os(PROGRAMS).map(PathBuf::from);
+    let tools = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/tools/postgresql/usr/lib/postgresql");
+    let installed = [Path::new(tools), Path::new("/usr/lib/postgresql")].into_iter().flat_map(versions);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = given.into_iter().chain(installed).chain(std::env::split_paths(&path));
+    let complete =
+        |folder: &PathBuf| ["initdb", "postgres", "pg_ctl"].iter().all(|p| folder.join(p).exists());
+    found.into_iter().find(complete).unwrap_or_else(|| {
+        panic!("PostgreSQL's programs are not found: say where with {PROGRAMS}, or run tests/run")
+    })
+}
+
+/// The program folders of the versions installed there, the newest first.
+fn versions(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found: Vec<_> = entries
+        .filter_map(|entry| {
+            Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path().join("bin")))
+        })
+        .collect();
+    found.sort();
+    found.into_iter().rev().map(|(_, path)| path).collect()
+}
+
+/// User and group to run as where this process is root's: `postgres`, if it is known, or `nobody`.
+fn not_root() -> Option<(u32, u32)> {
+    use std::os::unix::fs::MetadataExt;
+    let own = std::fs::metadata("/proc/self").expect("this process");
+    if own.uid() != 0 {
+        return None;
+    }
+    let users = std::fs::read_to_string("/etc/passwd").expect("the users");
+    let number = |name: &str| {
+        let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
+        let mut numbers = line.split(':').skip(2).map(str::parse);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    };
+    number("postgres").or_else(|| number("nobody"))
+}
