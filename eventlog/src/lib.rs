@@ -3,6 +3,7 @@
 //! This is the only crate that writes the record. Read [`record`] first (the port and its homes), then [`crypto`]
 //! (sealing), [`aggregates`] (cqrs-es over the port), [`customer_stream`] (the door through which every customer
 //! event comes), [`augment`] (what completes it on its way in), [`files`] (what is too long for an entry), [`checkpoint`] (where its readers keep their place).
+//! event comes), [`checkpoint`] (where its readers keep their place), [`nats`] (how rows reach many workers).
 
 pub mod aggregates;
 pub mod augment;
@@ -12,6 +13,7 @@ pub mod customer_stream;
 #[cfg(feature = "faults")]
 pub mod faults;
 pub mod files;
+pub mod nats;
 pub mod record;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

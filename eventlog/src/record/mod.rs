@@ -68,25 +68,17 @@ impl StreamKind {
         }
     }
 
-    /// The kind of a stored name.
-    pub fn from_name(name: &str) -> Option<Self> {
+    /// All kinds.
+    pub const ALL: [Self; 12] = {
         use StreamKind::*;
         [
-            Tenant,
-            Client,
-            Token,
-            Pattern,
-            Template,
-            Listener,
-            Integration,
-            Augment,
-            Reaction,
-            Customer,
-            Mark,
-            Erasure,
+            Tenant, Client, Token, Pattern, Template, Listener, Integration, Augment, Reaction, Customer, Mark, Erasure,
         ]
-        .into_iter()
-        .find(|kind| kind.name() == name)
+    };
+
+    /// The kind of a stored name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 

@@ -3,7 +3,10 @@
 //! Read next: [`contract`], what every home of the record has to keep, and [`postgres`], a database of the tests' own.
 
 pub mod contract;
+mod nats;
 pub mod postgres;
+
+pub use nats::NatsServer;
 
 use std::path::Path;
 use std::sync::Arc;
