@@ -19,6 +19,7 @@ use eventlog::checkpoint::{Checkpoints, VIEWS_FILE};
 use eventlog::crypto::{self, Vault};
 use eventlog::customer_stream::Door;
 use eventlog::files::FileStore;
+use eventlog::nats::{self, Nats, Relay, Tail};
 use eventlog::record::sqlite::{self, SqliteRecord};
 use eventlog::record::{Metadata, Record, StreamId, StreamKind};
 use notifier::augment::Apis;
@@ -68,6 +69,8 @@ pub struct Config {
     pub bases: Bases,
     /// How long answers for augments are kept that do not say how long they may be.
     pub augment_cache: Duration,
+    /// NATS, for publishers and many workers.
+    pub nats: Option<nats::Options>,
     /// To which rates each tenant's sends to an endpoint keep.
     pub rates: Vec<(String, Rate)>,
 }
@@ -90,6 +93,7 @@ impl Config {
             allow_private_addresses: false,
             bases: Bases::default(),
             augment_cache: Duration::from_secs(60),
+            nats: None,
             rates: Vec::new(),
         }
     }
@@ -113,6 +117,9 @@ pub enum Error {
     /// The notifier's.
     #[error("the notifier: {0}")]
     Notifier(#[from] notifier::runtime::Error),
+    /// NATS is not what it has to be.
+    #[error(transparent)]
+    Nats(#[from] nats::Error),
     /// An address cannot be listened on.
     #[error("{0}: {1}")]
     Listen(SocketAddr, std::io::Error),
@@ -170,6 +177,13 @@ impl App {
         let master = if make { crypto::master_key_or_new(&key_file) } else { crypto::master_key(&key_file) }?;
         let vault = Arc::new(Vault::new(record.clone(), *master));
         vault.check_master_key().await?;
+        // With NATS, the readers get their rows from there.
+        let tail = config.nats.is_some().then(|| Tail::new(record.clone()));
+        let home = record.clone();
+        let record: Arc<dyn Record> = match &tail {
+            Some(tail) => tail.clone(),
+            None => record,
+        };
         let settings = Settings {
             tenant_events_per_second: config.tenant_events_per_second,
             trusted_proxies: config.trusted_proxies.clone(),
@@ -226,7 +240,12 @@ impl App {
         sweep(&system).await?;
         app.new_admin = admin(&system, config.admin.clone()).await?;
         let state = State::new(system, settings).map_err(|e| Error::Ended(e.to_string()))?;
-        app.listen(&Arc::new(state), &config).await?;
+        let state = Arc::new(state);
+        if let (Some(options), Some(tail)) = (&config.nats, tail) {
+            let checkpoints = Checkpoints::open(&config.data_dir)?;
+            app.distribute(options, home, tail, &state, checkpoints).await?;
+        }
+        app.listen(&state, &config).await?;
         Ok(app)
     }
 
@@ -245,6 +264,47 @@ impl App {
         self.tasks.spawn(async move { Ok(engine.run(stop).await?) });
         let stop = self.readers.clone().cancelled_owned();
         self.tasks.spawn(async move { Ok(notifier.run(stop).await?) });
+    }
+
+    /// Publishes rows to NATS, follows them there, and lets publishers in. NATS that is away is waited for, while all
+    /// else goes on; NATS that is not what it has to be ends the server.
+    async fn distribute(
+        &mut self,
+        options: &nats::Options,
+        record: Arc<dyn Record>,
+        tail: Arc<Tail>,
+        state: &Arc<State>,
+        checkpoints: Checkpoints,
+    ) -> Result<(), Error> {
+        let first = match Nats::connect(options.clone(), &*record).await {
+            Ok(nats) => Some(nats),
+            Err(error) if error.is_passing() => {
+                tracing::warn!(%error, "NATS is away: rows come from the record, publishers have to wait");
+                None
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let (options, state, stop) = (options.clone(), state.clone(), self.readers.clone());
+        self.tasks.spawn(async move {
+            let serve = async {
+                let nats = match first {
+                    Some(nats) => nats,
+                    None => connected(options, &*record).await?,
+                };
+                let relay = Relay::new(nats.clone(), record);
+                tokio::join!(
+                    relay.run(),
+                    tail.follow(nats.clone()),
+                    crate::nats::run(nats, state, checkpoints)
+                );
+                Ok(())
+            };
+            tokio::select! {
+                ended = serve => ended,
+                () = stop.cancelled() => Ok(()),
+            }
+        });
+        Ok(())
     }
 
     /// Starts the edge.
@@ -329,6 +389,17 @@ fn engine_options(memory: usize) -> engine::runtime::Options {
         return engine::runtime::Options { checkpoint_after: Duration::from_millis(20), ..options };
     }
     options
+}
+
+/// Connects to NATS, however long it is away.
+async fn connected(options: nats::Options, record: &dyn Record) -> Result<Nats, Error> {
+    loop {
+        match Nats::connect(options.clone(), record).await {
+            Ok(nats) => return Ok(nats),
+            Err(error) if error.is_passing() => tokio::time::sleep(Duration::from_secs(2)).await,
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// The way out to third parties.

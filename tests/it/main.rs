@@ -15,6 +15,7 @@ mod golden;
 mod main_job;
 mod matching;
 mod memory;
+mod nats;
 mod openapi;
 mod replay;
 mod sealed;

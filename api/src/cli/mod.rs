@@ -8,6 +8,7 @@ mod check;
 mod client;
 mod demo;
 mod events;
+mod nats;
 mod out;
 mod rebuild;
 mod replay;

@@ -59,6 +59,8 @@ pub(super) struct Options {
     #[arg(long, env = "CXENGAGE_ALLOW_PRIVATE_ADDRESSES")]
     allow_private_addresses: bool,
     #[command(flatten)]
+    nats: super::nats::Options,
+    #[command(flatten)]
     third_parties: ThirdParties,
     /// What is logged, to stderr: error, warn, info, debug, trace, or by module (`engine=debug,info`).
     #[arg(long, env = "CXENGAGE_LOG", default_value = "info")]
@@ -132,6 +134,7 @@ pub(super) fn run(options: Options) -> Outcome {
             admin: options.admin_client_id.zip(options.admin_client_secret),
             allow_private_addresses: options.allow_private_addresses,
             augment_cache: options.third_parties.augment_cache(),
+            nats: options.nats.options(),
             rates: options.third_parties.rates(),
             bases: options.third_parties.bases(),
             ..Config::new(options.listen, &options.data_dir)

@@ -28,7 +28,7 @@ mod audit;
 mod augments;
 mod clients;
 mod customers;
-mod events;
+pub mod events;
 mod health;
 mod integrations;
 mod key_attribute;

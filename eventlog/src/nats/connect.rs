@@ -4,6 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions, jetstream};
+use domain::ids::Position;
+use sha2::{Digest, Sha256};
+
+use crate::record::{self, Record, Select};
 
 /// The first release whose consumers and streams do what they are told: older ones pass over in silence what they
 /// do not know.
@@ -72,6 +76,21 @@ pub enum Error {
         /// The command that mends it.
         mend: String,
     },
+    /// Another system keeps its streams there.
+    #[error(
+        "the stream {stream} belongs to another system (its record is {found}, this one's is {own}): give each its own NATS account"
+    )]
+    Foreign {
+        /// Which.
+        stream: &'static str,
+        /// The other record.
+        found: String,
+        /// Ours.
+        own: String,
+    },
+    /// The record cannot be read.
+    #[error(transparent)]
+    Record(#[from] record::Error),
     /// JetStream does not do what it was asked to.
     #[error("JetStream: {0}")]
     JetStream(String),
@@ -86,14 +105,17 @@ pub struct Nats {
     pub jetstream: jetstream::Context,
     /// What it was made with.
     pub options: Options,
+    /// Which record's rows are kept there.
+    pub(super) own: String,
 }
 
 impl Nats {
-    /// Connects and makes sure of the server's version and of the streams.
+    /// Connects for a record that has a first row, and makes sure of the server's version and of the streams.
     ///
     /// # Errors
-    /// No server can be reached, it is too old, or a stream is there with other settings.
-    pub async fn connect(options: Options) -> Result<Self, Error> {
+    /// No server can be reached, it is too old, or a stream is there with other settings or another system's.
+    pub async fn connect(options: Options, record: &dyn Record) -> Result<Self, Error> {
+        let own = identity(record).await?;
         let url = without_password(&options.url);
         let failed = |reason: String| Error::Connect { url: url.clone(), reason };
         let servers: Vec<&str> = options.url.split(',').map(str::trim).collect();
@@ -107,7 +129,7 @@ impl Nats {
             return Err(Error::Old { found });
         }
         let jetstream = jetstream::new(client.clone());
-        let nats = Self { client, jetstream, options };
+        let nats = Self { client, jetstream, options, own };
         super::streams::ensure(&nats).await?;
         Ok(nats)
     }
@@ -116,6 +138,24 @@ impl Nats {
     pub fn is_connected(&self) -> bool {
         self.client.connection_state() == async_nats::connection::State::Connected
     }
+}
+
+impl Error {
+    /// Whether another try may mend it.
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Connect { .. } | Self::JetStream(_) | Self::Record(record::Error::Unavailable(_))
+        )
+    }
+}
+
+/// What tells one record from another: a hash of its first row.
+async fn identity(record: &dyn Record) -> Result<String, record::Error> {
+    let rows = record.read_after(Select::All, Position(0), 1).await?;
+    let first = rows.first().ok_or_else(|| record::Error::Unavailable("the record has no row yet".into()))?;
+    let hash = Sha256::digest(super::message::encode(first));
+    Ok(hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }
 
 async fn setup(options: &Options) -> std::io::Result<ConnectOptions> {
@@ -153,9 +193,6 @@ mod tests {
 
     #[test]
     fn a_password_is_not_shown() {
-        assert_eq!(
-            without_password("nats://me:pa@ss@a:4222,nats://b:4222"),
-            "nats://a:4222,nats://b:4222"
-        );
+        assert_eq!(without_password("nats://me:pa@ss@a:4222,nats://b:4222"), "nats://a:4222,nats://b:4222");
     }
 }

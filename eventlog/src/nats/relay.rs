@@ -96,7 +96,8 @@ impl Relay {
         let mut under_way = Vec::with_capacity(rows.len());
         for row in rows {
             let (subject, headers) = (message::subject(row), message::headers(row));
-            let sent = self.nats.jetstream.publish_with_headers(subject, headers, message::encode(row).into());
+            let sent =
+                self.nats.jetstream.publish_with_headers(subject, headers, message::encode(row).into());
             under_way.push(sent.await.map_err(failed)?.into_future());
         }
         for stored in join_all(under_way).await {

@@ -1,5 +1,6 @@
 //! The two streams: made where they are not there, and looked at where they are.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
@@ -17,27 +18,30 @@ pub const INGEST: &str = "CXENGAGE_INGEST";
 /// For how long JetStream itself refuses a message id that it has seen. The record's own window is 24 hours.
 const DUPLICATES: Duration = Duration::from_secs(120);
 
-fn log(options: &Options) -> Config {
+/// The metadata of a stream that says whose rows it holds.
+const OWNER: &str = "cxengage-record";
+
+fn log(options: &Options, own: &str) -> Config {
     Config {
         name: LOG.into(),
         description: Some("The record's rows, by partition. May be emptied at any time.".into()),
         subjects: vec!["cxengage.log.>".into()],
         max_age: options.retention,
-        ..common(options)
+        ..common(options, own)
     }
 }
 
-fn ingest(options: &Options) -> Config {
+fn ingest(options: &Options, own: &str) -> Config {
     Config {
         name: INGEST.into(),
         description: Some("Customer events on their way in.".into()),
         subjects: vec!["cxengage.ingest.*".into()],
         retention: RetentionPolicy::WorkQueue,
-        ..common(options)
+        ..common(options, own)
     }
 }
 
-fn common(options: &Options) -> Config {
+fn common(options: &Options, own: &str) -> Config {
     Config {
         storage: StorageType::File,
         discard: DiscardPolicy::Old,
@@ -49,6 +53,7 @@ fn common(options: &Options) -> Config {
         max_message_size: -1,
         max_consumers: -1,
         allow_direct: true,
+        metadata: HashMap::from([(OWNER.to_owned(), own.to_owned())]),
         ..Config::default()
     }
 }
@@ -58,13 +63,13 @@ fn common(options: &Options) -> Config {
 /// # Errors
 /// One is there with other settings, or cannot be made.
 pub(super) async fn ensure(nats: &Nats) -> Result<(), Error> {
-    ensure_one(nats, LOG, log(&nats.options)).await?;
-    ensure_one(nats, INGEST, ingest(&nats.options)).await
+    ensure_one(nats, LOG, log(&nats.options, &nats.own)).await?;
+    ensure_one(nats, INGEST, ingest(&nats.options, &nats.own)).await
 }
 
 /// Makes the stream of the log again if somebody has deleted it.
 pub(super) async fn ensure_log(nats: &Nats) -> Result<(), Error> {
-    ensure_one(nats, LOG, log(&nats.options)).await
+    ensure_one(nats, LOG, log(&nats.options, &nats.own)).await
 }
 
 async fn ensure_one(nats: &Nats, name: &'static str, wanted: Config) -> Result<(), Error> {
@@ -80,6 +85,10 @@ async fn ensure_one(nats: &Nats, name: &'static str, wanted: Config) -> Result<(
 
 /// Says what differs in what matters here, and how to mend it.
 fn check(stream: &'static str, wanted: &Config, found: &Config) -> Result<(), Error> {
+    let owner = |config: &Config| config.metadata.get(OWNER).cloned().unwrap_or_else(|| "not said".into());
+    if owner(wanted) != owner(found) {
+        return Err(Error::Foreign { stream, found: owner(found), own: owner(wanted) });
+    }
     let mut differences = Vec::new();
     let mut flags = Vec::new();
     let mut compare = |what: &str, wanted: String, found: String, flag: Option<String>| {
@@ -132,7 +141,7 @@ mod tests {
     #[test]
     fn what_differs_is_said_with_the_command_that_mends_it() {
         let options = Options::new("nats://localhost");
-        let (wanted, mut found) = (log(&options), log(&options));
+        let (wanted, mut found) = (log(&options, "a"), log(&options, "a"));
         assert!(check(LOG, &wanted, &found).is_ok());
         found.num_replicas = 3;
         found.max_age = Duration::from_secs(60);
@@ -142,5 +151,7 @@ mod tests {
         found.storage = StorageType::Memory;
         let said = check(LOG, &wanted, &found).unwrap_err().to_string();
         assert!(said.contains("nats stream rm CXENGAGE_LOG"), "{said}");
+        let foreign = check(LOG, &wanted, &log(&options, "b")).unwrap_err();
+        assert!(matches!(foreign, Error::Foreign { .. }), "{foreign}");
     }
 }

@@ -121,7 +121,12 @@ impl Tail {
     pub fn counts(&self) -> Counts {
         let [brought, gaps, late, unreadable] = &self.counts;
         let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Counts { brought: count(brought), gaps: count(gaps), late: count(late), unreadable: count(unreadable) }
+        Counts {
+            brought: count(brought),
+            gaps: count(gaps),
+            late: count(late),
+            unreadable: count(unreadable),
+        }
     }
 
     /// Follows the stream for ever, and the record wherever the stream does not keep up.

@@ -28,7 +28,7 @@ impl World {
     async fn new(server: &NatsServer) -> Self {
         let temp = TempRecord::new();
         let tenant = temp.tenant("acme", "id").await;
-        let nats = Nats::connect(Options::new(server.url())).await.unwrap();
+        let nats = Nats::connect(Options::new(server.url()), &*temp.record).await.unwrap();
         let tail = Tail::new(temp.record.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(Relay::new(nats.clone(), temp.record.clone()).run());
@@ -59,7 +59,11 @@ impl World {
         let wanted = self.tail.counts().brought + more;
         let patience = tokio::time::Instant::now() + Duration::from_secs(30);
         while self.tail.counts().brought < wanted {
-            assert!(tokio::time::Instant::now() < patience, "the stream brings nothing: {:?}", self.tail.counts());
+            assert!(
+                tokio::time::Instant::now() < patience,
+                "the stream brings nothing: {:?}",
+                self.tail.counts()
+            );
             self.send(1).await;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -148,7 +152,7 @@ async fn a_row_that_the_stream_skips_doubles_or_breaks_is_taken_from_the_record(
     let server = NatsServer::start();
     let temp = TempRecord::new();
     let tenant = temp.tenant("acme", "id").await;
-    let nats = Nats::connect(Options::new(server.url())).await.unwrap();
+    let nats = Nats::connect(Options::new(server.url()), &*temp.record).await.unwrap();
     let tail = Tail::new(temp.record.clone());
     let mut tasks = JoinSet::new();
     tasks.spawn(tail.clone().follow(nats.clone()));
@@ -162,7 +166,13 @@ async fn a_row_that_the_stream_skips_doubles_or_breaks_is_taken_from_the_record(
         if n % 7 == 0 {
             bytes[20] ^= 1;
         }
-        for _ in 0..if n % 3 == 0 { 0 } else if n % 5 == 0 { 2 } else { 1 } {
+        for _ in 0..if n % 3 == 0 {
+            0
+        } else if n % 5 == 0 {
+            2
+        } else {
+            1
+        } {
             let subject = super::message::subject(&row);
             world.nats.jetstream.publish(subject, bytes.clone().into()).await.unwrap().await.unwrap();
         }
@@ -179,8 +189,15 @@ async fn a_stream_of_another_life_of_the_record_is_emptied_before_it_is_gone_on_
     let mut world = World::new(&server).await;
     world.until_brought(20).await;
     world.tasks.shutdown().await;
-    // An older backup: fewer rows, and others where those were.
-    let mut world = World::new(&server).await;
+    // As after a restored backup: the stream ends with a row that this record does not have.
+    let mut other = all(&*world.temp.record).await.pop().unwrap();
+    other.position.0 += 1_000;
+    let publish =
+        world.nats.jetstream.publish(super::message::subject(&other), super::message::encode(&other).into());
+    publish.await.unwrap().await.unwrap();
+    world.tail = Tail::new(world.temp.record.clone());
+    world.tasks.spawn(Relay::new(world.nats.clone(), world.temp.record.clone()).run());
+    world.tasks.spawn(world.tail.clone().follow(world.nats.clone()));
     let mut feed = world.feed();
     world.until_brought(5).await;
     let rows = world.read_up(&mut feed).await;
@@ -190,11 +207,15 @@ async fn a_stream_of_another_life_of_the_record_is_emptied_before_it_is_gone_on_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_with_other_settings_and_a_server_that_is_not_there_are_refused_with_what_to_do() {
     let server = NatsServer::start();
-    Nats::connect(Options::new(server.url())).await.unwrap();
+    Nats::connect(Options::new(server.url()), &*temp.record).await.unwrap();
     let other = Options { retention: Duration::from_secs(60), ..Options::new(server.url()) };
     let refused = Nats::connect(other).await.err().unwrap();
     assert!(matches!(refused, Error::Settings { .. }), "{refused}");
     assert!(refused.to_string().contains("nats stream edit CXENGAGE_LOG --max-age 60s"), "{refused}");
-    let nowhere = Nats::connect(Options::new("nats://127.0.0.1:1")).await.err().unwrap();
+    let foreign = TempRecord::new();
+    foreign.tenant("other", "id").await;
+    let foreign = Nats::connect(Options::new(server.url()), &*foreign.record).await.err().unwrap();
+    assert!(matches!(foreign, Error::Foreign { .. }), "{foreign}");
+    let nowhere = Nats::connect(Options::new("nats://127.0.0.1:1"), &*temp.record).await.err().unwrap();
     assert!(nowhere.to_string().contains("nats://127.0.0.1:1"), "{nowhere}");
 }

@@ -72,7 +72,18 @@ impl StreamKind {
     pub const ALL: [Self; 12] = {
         use StreamKind::*;
         [
-            Tenant, Client, Token, Pattern, Template, Listener, Integration, Augment, Reaction, Customer, Mark, Erasure,
+            Tenant,
+            Client,
+            Token,
+            Pattern,
+            Template,
+            Listener,
+            Integration,
+            Augment,
+            Reaction,
+            Customer,
+            Mark,
+            Erasure,
         ]
     };
 

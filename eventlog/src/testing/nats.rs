@@ -22,7 +22,8 @@ fn binary() -> &'static PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/tool");
-        let found = Command::new(tool).arg("nats-server").stderr(Stdio::inherit()).output().expect("tests/tool runs");
+        let found =
+            Command::new(tool).arg("nats-server").stderr(Stdio::inherit()).output().expect("tests/tool runs");
         assert!(found.status.success(), "there is no nats-server to test with");
         PathBuf::from(String::from_utf8(found.stdout).expect("a path").trim())
     })

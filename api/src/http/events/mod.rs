@@ -67,7 +67,7 @@ fn take_rate(call: &Call, events: usize) -> Result<(), Problem> {
 }
 
 /// The answer about an accepted event: as it came, without what augments add.
-fn answer_of(accepted: Accepted) -> Object {
+pub fn answer_of(accepted: Accepted) -> Object {
     shown(accepted.event)
 }
 
@@ -87,7 +87,8 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         .ok_or_else(|| Problem::bad(format!("Idempotency-Key has to have 1 to {KEY_CHARACTERS} characters")))
 }
 
-fn is_idempotency_key(key: &str) -> bool {
+/// Whether it can be one.
+pub fn is_idempotency_key(key: &str) -> bool {
     (1..=KEY_CHARACTERS).contains(&key.chars().take(KEY_CHARACTERS + 1).count())
 }
 
