@@ -67,6 +67,10 @@ text_id! {
     AugmentId
 }
 text_id! {
+    /// A listener of a tenant: LI1, LI2, ….
+    ListenerId
+}
+text_id! {
     /// An API client (also its OAuth `client_id`).
     ClientId
 }

@@ -2,7 +2,7 @@
 //!
 //! Reading order: [`ids`] and [`time`] (who, where, when), [`json`] and [`value`] (what customers' events are made
 //! of), [`dsl`] (the languages `when` and `then`), the aggregates ([`tenant`], [`client`], [`pattern`],
-//! [`template`], [`integration`], [`augment`]), [`configuration`] (what events are matched against), then [`customer_event`] and [`reaction`].
+//! [`template`], [`integration`], [`augment`], [`listener`]), [`configuration`] (what events are matched against), then [`customer_event`] and [`reaction`].
 
 pub mod configuration;
 pub mod customer_event;
@@ -18,6 +18,7 @@ pub mod value;
 pub mod augment;
 pub mod client;
 pub mod integration;
+pub mod listener;
 pub mod pattern;
 pub mod template;
 pub mod tenant;

@@ -1,4 +1,4 @@
-//! What patterns, templates and augments have in common: a definition that is replaced whole, under a number never used again.
+//! What patterns, templates, augments and listeners have in common: a definition that is replaced whole, under a number never used again.
 //!
 //! A deleted one leaves its number behind.
 

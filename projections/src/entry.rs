@@ -6,7 +6,7 @@
 use cqrs_es::DomainEvent;
 use domain::ids::{Position, ReactionId, TenantId};
 use domain::time::Stamp;
-use domain::{augment, client, integration, pattern, reaction, template, tenant};
+use domain::{augment, client, integration, listener, pattern, reaction, template, tenant};
 use eventlog::crypto::{Erasure, Opened, Vault};
 use eventlog::record::{Recorded, StreamKind};
 use serde::de::DeserializeOwned;
@@ -37,6 +37,7 @@ pub(crate) enum Body {
     Template(template::Event),
     Integration(integration::Event),
     Augment(augment::Event),
+    Listener(listener::Event),
     Reaction(ReactionId, Box<reaction::Event>),
     /// A customer was erased.
     Erasure(Erasure),
@@ -74,7 +75,8 @@ fn of_aggregate(row: Recorded) -> Result<Entry, Error> {
         StreamKind::Integration => Body::Integration(aggregate(&row)?),
         StreamKind::Erasure => Body::Erasure(Erasure::read(&row)?),
         StreamKind::Augment => Body::Augment(aggregate(&row)?),
-        StreamKind::Reaction | StreamKind::Listener | StreamKind::Customer | StreamKind::Mark => Body::Other,
+        StreamKind::Listener => Body::Listener(aggregate(&row)?),
+        StreamKind::Reaction | StreamKind::Customer | StreamKind::Mark => Body::Other,
     };
     Ok(entry(row, body))
 }

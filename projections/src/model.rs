@@ -9,7 +9,8 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use crate::entry::Entry;
 use crate::{
-    Error, Page, audit, augments, clients, integrations, patterns, reactions, sends, templates, tenants,
+    Error, Page, audit, augments, clients, integrations, listeners, patterns, reactions, sends, templates,
+    tenants,
 };
 
 /// A read model.
@@ -28,13 +29,14 @@ pub(crate) struct Model {
 }
 
 /// All read models.
-pub(crate) const MODELS: [&Model; 9] = [
+pub(crate) const MODELS: [&Model; 10] = [
     &tenants::MODEL,
     &clients::MODEL,
     &patterns::MODEL,
     &templates::MODEL,
     &integrations::MODEL,
     &augments::MODEL,
+    &listeners::MODEL,
     &audit::MODEL,
     &reactions::MODEL,
     &sends::MODEL,

@@ -4,6 +4,7 @@ use cqrs_es::Aggregate;
 use domain::augment::Augment;
 use domain::client::Client;
 use domain::integration::Integration;
+use domain::listener::Listener;
 use domain::pattern::Pattern;
 use domain::template::Template;
 use domain::tenant::Tenant;
@@ -80,5 +81,14 @@ impl Kind for Augment {
         ("augment-file-set", Along::Configuration),
         ("augment-file-deleted", Along::Configuration),
         ("augment-deleted", Along::Configuration),
+    ];
+}
+
+impl Kind for Listener {
+    const KIND: StreamKind = StreamKind::Listener;
+    const EVENTS: &'static [(&'static str, Along)] = &[
+        ("listener-created", Along::Nothing),
+        ("listener-updated", Along::Nothing),
+        ("listener-deleted", Along::Nothing),
     ];
 }

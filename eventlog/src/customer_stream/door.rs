@@ -13,7 +13,7 @@ use super::configuration::{Configurations, Current};
 use super::prepare::{idempotency, prepare};
 use crate::augment::{Augmenter, Plan};
 use crate::crypto::{Opened, Vault};
-use crate::record::{Error, Item, Metadata, Outcome, Record, Recorded};
+use crate::record::{Error, Fence, Item, Metadata, Outcome, Record, Recorded};
 
 /// How often events are prepared again when their tenant's configuration changes at the same time.
 const ATTEMPTS: usize = 32;
@@ -55,6 +55,9 @@ pub enum Refused {
     /// The event that used this idempotency key first was erased with its customer: its answer is gone.
     #[error("the event that used this idempotency key was erased")]
     Erased,
+    /// Another server has taken over the way in by which it came.
+    #[error("another server takes these events in")]
+    Fenced,
     /// The record's.
     #[error(transparent)]
     Record(#[from] Error),
@@ -136,7 +139,17 @@ impl Door {
 
     /// Accepts a batch; each event's answer, in order. A bad one does not hold back the others.
     pub async fn accept(&self, incoming: Vec<Incoming>) -> Vec<Result<Accepted, Refused>> {
-        let mut batch = Batch::new(&incoming);
+        self.accept_under(incoming, None).await
+    }
+
+    /// The same for a way in that one server has at a time: where another has taken it over, it is
+    /// [`Refused::Fenced`].
+    pub async fn accept_under(
+        &self,
+        incoming: Vec<Incoming>,
+        fence: Option<&Fence>,
+    ) -> Vec<Result<Accepted, Refused>> {
+        let mut batch = Batch::new(&incoming, fence);
         for _ in 0..ATTEMPTS {
             let open = std::mem::take(&mut batch.open);
             if open.is_empty() {
@@ -169,7 +182,8 @@ impl Door {
         let mut sent = Vec::with_capacity(open.len());
         for (n, prepared) in open.into_iter().zip(prepare(self, &incoming).await) {
             match prepared {
-                Ok(Prepared { item, event }) => {
+                Ok(Prepared { mut item, event }) => {
+                    item.fence = batch.fence.cloned();
                     sent.push((n, event, item.keys.first().cloned()));
                     items.push(item);
                 }
@@ -256,6 +270,7 @@ fn first_answer(row: &Recorded, opened: &Opened) -> Result<Result<Accepted, Refu
 /// A batch on its way in.
 struct Batch<'a> {
     incoming: &'a [Incoming],
+    fence: Option<&'a Fence>,
     /// Those that have no answer yet and are not duplicates, in order.
     open: Vec<usize>,
     /// Those whose key was used by the event at that position.
@@ -264,9 +279,9 @@ struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    fn new(incoming: &'a [Incoming]) -> Self {
+    fn new(incoming: &'a [Incoming], fence: Option<&'a Fence>) -> Self {
         let open = (0..incoming.len()).collect();
-        Self { incoming, open, duplicates: Vec::new(), answers: BTreeMap::new() }
+        Self { incoming, fence, open, duplicates: Vec::new(), answers: BTreeMap::new() }
     }
 
     fn settle(&mut self, n: usize, event: CustomerEvent, outcome: Outcome) {
@@ -277,7 +292,8 @@ impl<'a> Batch<'a> {
             Outcome::Duplicate(position) => return self.duplicates.push((n, position)),
             // Prepared on what is no longer so: again.
             Outcome::Stale(_) | Outcome::KeyTaken => return self.open.push(n),
-            Outcome::Conflict(_) | Outcome::Fenced => {
+            Outcome::Fenced => Err(Refused::Fenced),
+            Outcome::Conflict(_) => {
                 Err(Error::Unavailable(format!("an event was answered {outcome:?}")).into())
             }
         };

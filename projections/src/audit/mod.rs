@@ -5,7 +5,7 @@
 mod query;
 mod view;
 
-use domain::{augment, client, integration, pattern, template, tenant};
+use domain::{augment, client, integration, listener, pattern, template, tenant};
 use eventlog::crypto::Erasure;
 use serde_json::{Value, json};
 
@@ -56,6 +56,14 @@ impl Batch for Audit {
                     template::Event::Deleted => (ChangeKind::Deleted, None),
                 };
                 change("template", kind, after, entry, target)
+            }
+            Body::Listener(event) => {
+                let (kind, after) = match event {
+                    listener::Event::Created(definition) => (ChangeKind::Created, Some(json!(definition))),
+                    listener::Event::Updated(definition) => (ChangeKind::Updated, Some(json!(definition))),
+                    listener::Event::Deleted => (ChangeKind::Deleted, None),
+                };
+                change("listener", kind, after, entry, target)
             }
             Body::Integration(event) => {
                 // Its life has no first event of its own: what was not there before is made now.

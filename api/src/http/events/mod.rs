@@ -97,6 +97,7 @@ impl From<Refused> for Problem {
         match refused {
             Refused::Event(refusal) => Self::bad(refusal.to_string()),
             Refused::Erased => Self::conflict(refused.to_string()),
+            Refused::Fenced => Self::unavailable(refused.to_string()),
             Refused::Record(error) => error.into(),
         }
     }
