@@ -10,8 +10,8 @@
 pub mod double;
 pub mod echo;
 pub mod http;
-mod integration;
-mod provider;
+pub(crate) mod integration;
+pub(crate) mod provider;
 mod sent;
 
 use std::collections::HashMap;

@@ -46,7 +46,8 @@ fn endpoints(world: &World, url: &str) -> Endpoints {
         salesforce_login: base.clone(),
         airship: base.clone(),
         pusher: Some(base.clone()),
-        zendesk: Some(base),
+        zendesk: Some(base.clone()),
+        datasift: Some(base),
     };
     Endpoints::all(Outside {
         http: Http::new(Setup { allow_private_addresses: true, ..Setup::default() }),

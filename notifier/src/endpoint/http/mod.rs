@@ -2,11 +2,14 @@
 //!
 //! It keeps connections, follows no redirect, uses no proxy, reads at most [`MOST`] of an answer, and says of a
 //! request that failed whether it can have been processed. It does not retry, and knows no limit of time but that of
-//! connecting: an attempt's time is the runtime's. URLs that tenants give reach public addresses only ([`guard`]).
+//! connecting: an attempt's time is the runtime's. Answers that do not end, and web sockets, are read as they come. URLs
+//! that tenants give reach public addresses only ([`guard`]).
 //! Read next: [`guard`], `dial`, [`verdict`] (what an answer means).
 
 mod dial;
 pub mod guard;
+mod socket;
+mod stream;
 #[cfg(test)]
 mod tests;
 pub mod verdict;
@@ -20,9 +23,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
-use hyper::body::{Body, Bytes, Frame, SizeHint};
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{HeaderName, HeaderValue, InvalidHeaderValue, USER_AGENT};
-use hyper::{HeaderMap, Method, Request};
+use hyper::{HeaderMap, Method, Request, Response};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -32,6 +35,8 @@ use rustls::pki_types::CertificateDer;
 use self::dial::{Dial, Within};
 pub use self::dial::{Resolver, System};
 pub use self::guard::Url;
+pub use self::socket::{Socket, Unopened};
+pub use self::stream::Opened;
 use super::Sent;
 
 /// So much of an answer is read, in bytes.
@@ -132,13 +137,22 @@ pub enum Trouble {
 /// The client.
 #[derive(Clone)]
 pub struct Http {
-    operator: Pool,
-    tenant: Pool,
+    operator: Way,
+    tenant: Way,
 }
+
+/// Connections for requests, and how to make others, under one rule.
+#[derive(Clone)]
+struct Way {
+    pool: Pool,
+    connector: Connector,
+}
+
+type Connector = Within<HttpsConnector<Dial>>;
 
 /// Connections that were dialled under one rule. A guarded request must not find a connection that an unguarded one
 /// has opened, so the two never share.
-type Pool = Client<Within<HttpsConnector<Dial>>, Watched>;
+type Pool = Client<Connector, Watched>;
 
 /// How a client is set up.
 #[derive(Clone)]
@@ -176,11 +190,12 @@ impl Http {
             let dial = Dial { resolver: setup.resolver.clone(), guarded, exempt: exempt.clone() };
             let tls = HttpsConnectorBuilder::new().with_tls_config(tls.clone());
             let connector = Within(tls.https_or_http().enable_http1().wrap_connector(dial));
-            Client::builder(TokioExecutor::new())
+            let pool = Client::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
                 .pool_idle_timeout(REST)
                 .pool_max_idle_per_host(32)
-                .build(connector)
+                .build(connector.clone());
+            Way { pool, connector }
         };
         Self { operator: pool(false), tenant: pool(!setup.allow_private_addresses) }
     }
@@ -190,20 +205,7 @@ impl Http {
     /// # Errors
     /// No status came.
     pub async fn send(&self, outgoing: Outgoing, sent: &Sent) -> Result<Received, Trouble> {
-        let Outgoing { method, url, reach, headers, body } = outgoing;
-        let pool = match reach {
-            Reach::Operator => &self.operator,
-            Reach::Tenant => &self.tenant,
-        };
-        sent.pending();
-        let mut request = Request::new(Watched { body: Some(body), sent: sent.clone() });
-        *request.method_mut() = method;
-        *request.uri_mut() = url.uri().clone();
-        *request.headers_mut() = headers;
-        let agent = HeaderValue::from_static(concat!("cxengage/", env!("CARGO_PKG_VERSION")));
-        request.headers_mut().entry(USER_AGENT).or_insert(agent);
-        let response = pool.request(request).await.map_err(|error| trouble(&error, sent))?;
-        let (head, mut body) = response.into_parts();
+        let (head, mut body) = self.request(outgoing, sent).await?.into_parts();
         let mut read = Vec::new();
         let mut cut = None;
         while let Some(frame) = body.frame().await {
@@ -220,6 +222,26 @@ impl Http {
             }
         }
         Ok(Received { status: head.status.as_u16(), headers: head.headers, body: read.into(), cut })
+    }
+
+    fn way(&self, reach: Reach) -> &Way {
+        match reach {
+            Reach::Operator => &self.operator,
+            Reach::Tenant => &self.tenant,
+        }
+    }
+
+    /// Sends a request; the answer's head, and its body as it comes.
+    async fn request(&self, outgoing: Outgoing, sent: &Sent) -> Result<Response<Incoming>, Trouble> {
+        let Outgoing { method, url, reach, headers, body } = outgoing;
+        sent.pending();
+        let mut request = Request::new(Watched { body: Some(body), sent: sent.clone() });
+        *request.method_mut() = method;
+        *request.uri_mut() = url.uri().clone();
+        *request.headers_mut() = headers;
+        let agent = HeaderValue::from_static(concat!("cxengage/", env!("CARGO_PKG_VERSION")));
+        request.headers_mut().entry(USER_AGENT).or_insert(agent);
+        self.way(reach).pool.request(request).await.map_err(|error| trouble(&error, sent))
     }
 }
 

@@ -61,7 +61,7 @@ impl Call<'_> {
 }
 
 /// A value as text: a string as it is, everything else as JSON.
-pub(super) fn as_text(value: &Json) -> String {
+pub(crate) fn as_text(value: &Json) -> String {
     match value {
         Json::Text(text) => text.clone(),
         other => other.to_string(),
@@ -87,7 +87,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b' ');
 
 /// A text as one segment of a path.
-pub(super) fn segment(name: &str, text: &str) -> Result<String, String> {
+pub(crate) fn segment(name: &str, text: &str) -> Result<String, String> {
     // Dots alone would walk to another path.
     if text.bytes().all(|byte| byte == b'.') {
         return Err(format!("the {name} {text:?} cannot be part of a path"));
@@ -96,7 +96,7 @@ pub(super) fn segment(name: &str, text: &str) -> Result<String, String> {
 }
 
 /// A text as a value of a query.
-pub(super) fn query(text: &str) -> String {
+pub(crate) fn query(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 
@@ -108,7 +108,7 @@ pub(super) fn form<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> St
 }
 
 /// A label of a host name, from an integration.
-pub(super) fn label(name: &str, text: &str) -> Result<String, String> {
+pub(crate) fn label(name: &str, text: &str) -> Result<String, String> {
     let good = (1..=63).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
         && !text.starts_with('-');
@@ -116,12 +116,12 @@ pub(super) fn label(name: &str, text: &str) -> Result<String, String> {
 }
 
 /// `url` with `path` below it.
-pub(super) fn below(base: &Url, path: &str) -> Result<Url, String> {
+pub(crate) fn below(base: &Url, path: &str) -> Result<Url, String> {
     base.join(path).map_err(|error| format!("{path}: {error}"))
 }
 
 /// Headers, with what goes wrong put into words.
-pub(super) trait Headers: Sized {
+pub(crate) trait Headers: Sized {
     /// A header.
     fn with(self, name: HeaderName, value: &str) -> Result<Self, String>;
 
@@ -178,7 +178,7 @@ pub(super) fn object_of(received: &Received) -> Result<Object, String> {
 const LONGEST: usize = 500;
 
 /// What somebody else says, as one line of bounded length.
-pub(super) fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     let line: String = text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
     line.trim().to_owned()
 }

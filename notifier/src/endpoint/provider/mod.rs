@@ -5,10 +5,10 @@
 //! means, and that no secret comes back in what is recorded. Read next: [`zendesk`], a plain one; `call` (the
 //! parameters); [`salesforce`], the one with a login.
 
-mod call;
-mod pusher;
+pub(crate) mod call;
+pub(crate) mod pusher;
 pub mod salesforce;
-mod scrub;
+pub(crate) mod scrub;
 mod sendgrid;
 #[cfg(test)]
 mod tests;
@@ -45,6 +45,8 @@ pub struct Bases {
     pub airship: Url,
     /// `CXENGAGE_PUSHER_URL`; if not set, the integration's cluster says where.
     pub pusher: Option<Url>,
+    /// `CXENGAGE_DATASIFT_URL`; if not set, each transport has a host of its own.
+    pub datasift: Option<Url>,
     /// `CXENGAGE_ZENDESK_URL`; if not set, the integration's subdomain says where.
     pub zendesk: Option<Url>,
 }
@@ -58,6 +60,7 @@ impl Default for Bases {
             salesforce_login: known("https://login.salesforce.com"),
             airship: known("https://go.urbanairship.com"),
             pusher: None,
+            datasift: None,
             zendesk: None,
         }
     }

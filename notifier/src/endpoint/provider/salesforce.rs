@@ -32,12 +32,12 @@ pub struct Salesforce {
 
 /// What a login gave.
 #[derive(Clone)]
-pub(super) struct Session {
+pub(crate) struct Session {
     /// The integration that logged in.
     version: Position,
-    token: Zeroizing<String>,
-    instance: Url,
-    reach: Reach,
+    pub(crate) token: Zeroizing<String>,
+    pub(crate) instance: Url,
+    pub(crate) reach: Reach,
 }
 
 impl Salesforce {
@@ -90,29 +90,26 @@ impl Salesforce {
             return Ok(session.clone());
         }
         *place = None;
-        let session = self.login(integration).await?;
+        let session = log_in(&self.outside, integration).await?;
         Ok(place.insert(session).clone())
     }
+}
 
-    /// Nothing is done by a login, so nothing about it is ambiguous.
-    async fn login(&self, integration: &Integration) -> Result<Session, Failure> {
-        let failed = |error: String| Failure { error: format!("login: {error}"), ..Failure::default() };
-        let base = &self.outside.bases.salesforce_login;
-        let outgoing = login(base, integration).map_err(failed)?;
-        let scrub = Scrub::new(integration, &outgoing);
-        let failure = match self.outside.http.send(outgoing, &Sent::default()).await {
-            Ok(received) if (200..300).contains(&received.status) => {
-                return session(base, integration.version, &received).map_err(failed);
-            }
-            Ok(received) => of_status(&received, &complaint_at_login(&received), true, SystemTime::now()),
-            Err(trouble) => of_trouble(&trouble),
-        };
-        let error = format!("login: {}", failure.error);
-        match scrub.answer(Answer::Failed(Failure { error, ambiguous: false, ..failure })) {
-            Answer::Failed(failure) => Err(failure),
-            Answer::Succeeded(_) => Err(failed("no token".to_owned())),
+/// Logs in. Nothing is done by a login, so nothing about it is ambiguous.
+pub(crate) async fn log_in(outside: &Outside, integration: &Integration) -> Result<Session, Failure> {
+    let failed = |error: String| Failure { error: format!("login: {error}"), ..Failure::default() };
+    let base = &outside.bases.salesforce_login;
+    let outgoing = login(base, integration).map_err(failed)?;
+    let scrub = Scrub::new(integration, &outgoing);
+    let failure = match outside.http.send(outgoing, &Sent::default()).await {
+        Ok(received) if (200..300).contains(&received.status) => {
+            return session(base, integration.version, &received).map_err(failed);
         }
-    }
+        Ok(received) => of_status(&received, &complaint_at_login(&received), true, SystemTime::now()),
+        Err(trouble) => of_trouble(&trouble),
+    };
+    let error = format!("login: {}", failure.error);
+    Err(Failure { error: scrub.text(&error), ambiguous: false, ..failure })
 }
 
 #[async_trait]

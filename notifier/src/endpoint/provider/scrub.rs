@@ -11,23 +11,35 @@ use super::super::http::Outgoing;
 use super::super::integration::Integration;
 
 /// What is taken out of answers.
-pub(super) struct Scrub(Vec<Zeroizing<String>>);
+pub(crate) struct Scrub(Vec<Zeroizing<String>>);
 
 /// Shorter ones than this are no secrets, and would make holes in plain text.
 const SHORTEST: usize = 4;
 
+fn secrets(integration: &Integration) -> Vec<Zeroizing<String>> {
+    let encoded = integration.secrets().map(|secret| Zeroizing::new(STANDARD.encode(secret)));
+    integration.secrets().map(|secret| Zeroizing::new(secret.to_owned())).chain(encoded).collect()
+}
+
 impl Scrub {
     /// The secrets of an integration, and what a request carried of them.
     pub(super) fn new(integration: &Integration, outgoing: &Outgoing) -> Self {
-        let mut secrets: Vec<Zeroizing<String>> =
-            integration.secrets().map(|secret| Zeroizing::new(secret.to_owned())).collect();
-        secrets.extend(integration.secrets().map(|secret| Zeroizing::new(STANDARD.encode(secret))));
+        let mut secrets = secrets(integration);
         for value in outgoing.headers.values().filter(|value| value.is_sensitive()) {
             let value = value.to_str().unwrap_or_default();
             // Without its scheme: `Bearer`, `Basic`.
             let value = value.split_once(' ').map_or(value, |(_, value)| value);
             secrets.push(Zeroizing::new(value.to_owned()));
         }
+        Self::sorted(secrets)
+    }
+
+    /// The secrets of an integration.
+    pub(crate) fn of(integration: &Integration) -> Self {
+        Self::sorted(secrets(integration))
+    }
+
+    fn sorted(mut secrets: Vec<Zeroizing<String>>) -> Self {
         secrets.retain(|secret| secret.len() >= SHORTEST);
         // Longer ones first: one may be part of another.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
@@ -49,7 +61,8 @@ impl Scrub {
         }
     }
 
-    fn text(&self, text: &str) -> String {
+    /// A text without them.
+    pub(crate) fn text(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.0 {
             if text.contains(secret.as_str()) {
