@@ -25,6 +25,7 @@ use eventlog::record::{Metadata, Record, StreamId, StreamKind};
 use notifier::augment::Apis;
 use notifier::endpoint::http::{Http, Setup};
 use notifier::endpoint::{Bases, Endpoints, Integrations, Outside};
+use notifier::listener::{self, Listeners};
 use notifier::runtime::{Notifier, Rate};
 use projections::Views;
 use sha2::{Digest, Sha256};
@@ -73,6 +74,8 @@ pub struct Config {
     pub nats: Option<nats::Options>,
     /// To which rates each tenant's sends to an endpoint keep.
     pub rates: Vec<(String, Rate)>,
+    /// The longest pause before a listener tries again; `None`: what each third party asks for.
+    pub listener_pause: Option<Duration>,
 }
 
 impl Config {
@@ -95,6 +98,7 @@ impl Config {
             augment_cache: Duration::from_secs(60),
             nats: None,
             rates: Vec::new(),
+            listener_pause: None,
         }
     }
 }
@@ -120,6 +124,9 @@ pub enum Error {
     /// NATS is not what it has to be.
     #[error(transparent)]
     Nats(#[from] nats::Error),
+    /// The listeners'.
+    #[error("the listeners: {0}")]
+    Listeners(#[from] listener::Error),
     /// An address cannot be listened on.
     #[error("{0}: {1}")]
     Listen(SocketAddr, std::io::Error),
@@ -203,17 +210,25 @@ impl App {
             Checkpoints::open_engine(&config.data_dir)?,
             engine_options(config.engine_memory),
         );
+        let outside = outside(&config, http, &record, &vault);
         let notifier = Notifier::new(
             record.clone(),
             vault.clone(),
             door.clone(),
             Arc::new(Checkpoints::open(&config.data_dir)?),
-            endpoints(&config, http, &record, &vault),
+            endpoints(&config, &outside),
             notifier::runtime::Options {
                 limits: dsl::Limits::STORED,
                 ..notifier::runtime::Options::default()
             },
         );
+        let listeners = Listeners::new(listener::Tools {
+            record: record.clone(),
+            door: door.clone(),
+            checkpoints: Arc::new(Checkpoints::open(&config.data_dir)?),
+            outside,
+            longest_pause: config.listener_pause,
+        });
         let system = System {
             commands: Commands::new(record.clone(), vault.clone()),
             door,
@@ -221,6 +236,7 @@ impl App {
             augmenter,
             views,
             notifier: notifier.handle(),
+            listeners: listeners.handle(),
             engine: engine.progress(),
             record,
             vault,
@@ -233,7 +249,7 @@ impl App {
             edges: JoinSet::new(),
             tasks: JoinSet::new(),
         };
-        app.follow(&system, engine, notifier);
+        app.follow(&system, engine, notifier, listeners);
         let head = system.record.head().borrow().position;
         catch_up(&system.views, head).await?;
         finish_erasures(&system).await?;
@@ -250,7 +266,7 @@ impl App {
     }
 
     /// Starts the readers of the record.
-    fn follow(&mut self, system: &System, engine: Engine, notifier: Notifier) {
+    fn follow(&mut self, system: &System, engine: Engine, notifier: Notifier, listeners: Listeners) {
         let runner =
             projections::Runner::new(system.views.clone(), system.record.clone(), system.vault.clone());
         let stop = self.readers.clone();
@@ -264,6 +280,8 @@ impl App {
         self.tasks.spawn(async move { Ok(engine.run(stop).await?) });
         let stop = self.readers.clone().cancelled_owned();
         self.tasks.spawn(async move { Ok(notifier.run(stop).await?) });
+        let stop = self.readers.clone().cancelled_owned();
+        self.tasks.spawn(async move { Ok(listeners.run(stop).await?) });
     }
 
     /// Publishes rows to NATS, follows them there, and lets publishers in. NATS that is away is waited for, while all
@@ -403,12 +421,17 @@ async fn connected(options: nats::Options, record: &dyn Record) -> Result<Nats, 
 }
 
 /// The way out to third parties.
-fn endpoints(config: &Config, http: Http, record: &Arc<dyn Record>, vault: &Arc<Vault>) -> Endpoints {
-    let all = Endpoints::all(Outside {
+fn outside(config: &Config, http: Http, record: &Arc<dyn Record>, vault: &Arc<Vault>) -> Outside {
+    Outside {
         http,
         integrations: Integrations::new(record.clone(), vault.clone()),
         bases: Arc::new(config.bases.clone()),
-    });
+    }
+}
+
+/// Where sends go.
+fn endpoints(config: &Config, outside: &Outside) -> Endpoints {
+    let all = Endpoints::all(outside.clone());
     config.rates.iter().fold(all, |endpoints, (name, rate)| endpoints.limited(name, *rate))
 }
 

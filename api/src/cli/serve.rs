@@ -136,6 +136,7 @@ pub(super) fn run(options: Options) -> Outcome {
             augment_cache: options.third_parties.augment_cache(),
             nats: options.nats.options(),
             rates: options.third_parties.rates(),
+            listener_pause: options.third_parties.listener_pause(),
             bases: options.third_parties.bases(),
             ..Config::new(options.listen, &options.data_dir)
         };

@@ -26,6 +26,12 @@ pub(super) struct ThirdParties {
     /// Pusher's API. Default: that of the cluster that the integration names
     #[arg(long, env = "CXENGAGE_PUSHER_URL", value_parser = Url::parse)]
     pusher_url: Option<Url>,
+    /// DataSift's streams, both transports. Default: <https://stream.datasift.com>, <wss://websocket.datasift.com>
+    #[arg(long, env = "CXENGAGE_DATASIFT_URL", value_parser = Url::parse)]
+    datasift_url: Option<Url>,
+    /// The longest pause before a listener tries to connect again, in seconds. Default: what each third party asks for
+    #[arg(long, env = "CXENGAGE_LISTENER_PAUSE", value_name = "SECONDS", value_parser = pause)]
+    listener_pause: Option<Duration>,
     /// Zendesk's API. Default: that of the subdomain that the integration names
     #[arg(long, env = "CXENGAGE_ZENDESK_URL", value_parser = Url::parse)]
     zendesk_url: Option<Url>,
@@ -59,7 +65,18 @@ fn rate(text: &str) -> Result<(String, Rate), String> {
     Ok((endpoint.to_owned(), Rate { sends, per: Duration::from_secs(seconds) }))
 }
 
+/// Reads seconds, which may have a fraction.
+fn pause(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| (0.1..=3_600.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "has to be a number from 0.1 to 3600".to_owned())
+}
+
 impl ThirdParties {
+    /// The longest pause of listeners.
+    pub(super) fn listener_pause(&self) -> Option<Duration> {
+        self.listener_pause
+    }
+
     /// The rates that endpoints are held to.
     pub(super) fn rates(&self) -> Vec<(String, Rate)> {
         self.endpoint_rate.clone()
@@ -79,6 +96,7 @@ impl ThirdParties {
             salesforce_login: self.salesforce_login_url.unwrap_or(known.salesforce_login),
             airship: self.airship_url.unwrap_or(known.airship),
             pusher: self.pusher_url,
+            datasift: self.datasift_url,
             zendesk: self.zendesk_url,
         }
     }

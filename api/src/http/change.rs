@@ -2,6 +2,7 @@
 
 use domain::augment::{self, Augment};
 use domain::ids::{Position, TenantId};
+use domain::listener::{self, Listener};
 use domain::pattern::{self, Pattern};
 use domain::template::{self, Template};
 use eventlog::aggregates::{CommandError, Kind};
@@ -11,11 +12,11 @@ use super::call::Call;
 use super::problem::Problem;
 use super::state::State;
 
-/// Executes a command on one of the tenant's aggregates, and waits until it can be read.
+/// Executes a command on one of the tenant's aggregates, and waits until it can be read. Where the aggregate is now.
 ///
 /// # Errors
 /// The aggregate's refusal, or the record's failure.
-pub async fn execute<A: Kind>(call: &Call, id: &str, command: A::Command) -> Result<(), Problem>
+pub async fn execute<A: Kind>(call: &Call, id: &str, command: A::Command) -> Result<Position, Problem>
 where
     Problem: From<A::Error>,
 {
@@ -31,14 +32,14 @@ pub async fn execute_of<A: Kind>(
     tenant: &TenantId,
     id: &str,
     command: A::Command,
-) -> Result<(), Problem>
+) -> Result<Position, Problem>
 where
     Problem: From<A::Error>,
 {
     let stream = StreamId::new(tenant, A::KIND, id);
     let committed = call.state.commands.execute::<A>(stream, command, call.metadata()).await?;
     settle(&call.state, committed.position).await;
-    Ok(())
+    Ok(committed.position)
 }
 
 /// An aggregate whose ids are numbers given in order, never twice: PT1, PT2, ….
@@ -67,6 +68,13 @@ impl Numbered for Augment {
     const PREFIX: &'static str = "AU";
     fn is_taken(refusal: &Self::Error) -> bool {
         matches!(refusal, augment::Error::Exists)
+    }
+}
+
+impl Numbered for Listener {
+    const PREFIX: &'static str = "LI";
+    fn is_taken(refusal: &Self::Error) -> bool {
+        matches!(refusal, listener::Error::Exists)
     }
 }
 

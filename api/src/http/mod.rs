@@ -32,6 +32,7 @@ pub mod events;
 mod health;
 mod integrations;
 mod key_attribute;
+mod listeners;
 mod patterns;
 mod reactions;
 mod templates;

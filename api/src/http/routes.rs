@@ -12,8 +12,8 @@ use super::route::Access::{Admin, OlderTenant, Open, Tenant};
 use super::route::Reach::{Both, Everywhere, Exact, Operator, Versioned};
 use super::route::Route;
 use super::{
-    audit, augments, clients, customers, events, health, integrations, key_attribute, openapi, patterns,
-    reactions, templates, tenants, token,
+    audit, augments, clients, customers, events, health, integrations, key_attribute, listeners, openapi,
+    patterns, reactions, templates, tenants, token,
 };
 
 const NONE: Payload = Payload::None;
@@ -68,6 +68,12 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/tenants/{tid}/templates/{id}", Both, Tenant(Read), NONE, templates::show),
     route!(PUT "/tenants/{tid}/templates/{id}", Both, Tenant(Write), JSON, templates::update),
     route!(DELETE "/tenants/{tid}/templates/{id}", Both, Tenant(Write), NONE, templates::delete),
+    route!(GET "/tenants/{tid}/listeners", Both, Tenant(Read), NONE, listeners::list),
+    route!(POST "/tenants/{tid}/listeners", Both, Tenant(Write), JSON, listeners::create),
+    route!(GET "/tenants/{tid}/listeners/{id}", Both, Tenant(Read), NONE, listeners::show),
+    route!(PUT "/tenants/{tid}/listeners/{id}", Both, Tenant(Write), JSON, listeners::update),
+    route!(DELETE "/tenants/{tid}/listeners/{id}", Both, Tenant(Write), NONE, listeners::delete),
+    route!(GET "/tenants/{tid}/listeners/{id}/status", Both, Tenant(Read), NONE, listeners::status),
     route!(GET "/tenants/{tid}/integrations", Both, Tenant(Read), NONE, integrations::list),
     route!(POST "/tenants/{tid}/integrations", Both, Tenant(IntegrationsManage), JSON, integrations::set_named),
     route!(GET "/tenants/{tid}/integrations/{type}", Both, Tenant(Read), NONE, integrations::show),

@@ -13,6 +13,7 @@ use eventlog::crypto::Vault;
 use eventlog::customer_stream::Door;
 use eventlog::files::FileStore;
 use eventlog::record::Record;
+use notifier::listener;
 use notifier::runtime::Handle;
 use projections::Views;
 use tokio::sync::watch;
@@ -47,6 +48,8 @@ pub struct System {
     pub views: Views,
     /// What runs reactions.
     pub notifier: Handle,
+    /// What listens at third parties.
+    pub listeners: listener::Handle,
     /// Up to where the engine has committed every match.
     pub engine: watch::Receiver<Position>,
 }

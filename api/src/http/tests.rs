@@ -21,7 +21,9 @@ use eventlog::files::FileStore;
 use eventlog::record::sqlite::{Options, SqliteRecord};
 use eventlog::record::{Metadata, Record, StreamId, StreamKind};
 use http_body_util::BodyExt;
-use notifier::endpoint::Endpoints;
+use notifier::endpoint::http::{Http, Setup};
+use notifier::endpoint::{Bases, Endpoints, Integrations, Outside};
+use notifier::listener::{Listeners, Tools};
 use notifier::runtime::Notifier;
 use projections::{Runner, Views};
 use tower::ServiceExt;
@@ -72,8 +74,24 @@ impl Edge {
         let options = notifier::runtime::Options::default();
         let checkpoints = Arc::new(checkpoints);
         let endpoints = Endpoints::built_in();
-        let notifier =
-            Notifier::new(record.clone(), vault.clone(), door.clone(), checkpoints, endpoints, options);
+        let notifier = Notifier::new(
+            record.clone(),
+            vault.clone(),
+            door.clone(),
+            checkpoints.clone(),
+            endpoints,
+            options,
+        );
+        let outside = Outside {
+            http: Http::new(Setup::default()),
+            integrations: Integrations::new(record.clone(), vault.clone()),
+            bases: Arc::new(Bases::default()),
+        };
+        let tools =
+            Tools { record: record.clone(), door: door.clone(), checkpoints, outside, longest_pause: None };
+        let running = Listeners::new(tools);
+        let listeners = running.handle();
+        tokio::spawn(running.run(std::future::pending()));
         let handle = notifier.handle();
         tokio::spawn(notifier.run(std::future::pending()));
         let secret_hash = hash_now("hush").unwrap();
@@ -91,6 +109,7 @@ impl Edge {
             augmenter,
             views,
             notifier: handle,
+            listeners,
             engine: matched,
         };
         let mut settings = Settings::new([9; 32]);
@@ -629,4 +648,71 @@ async fn an_erased_customer_is_gone_from_every_answer_and_may_come_back_as_a_new
     let sent = |body: &Json| entries(body).iter().any(|entry| text(entry, "state") == "succeeded");
     let back = edge.until("GET /1.0/tenants/a/customers/k", token, sent).await.to_string();
     assert!(back.contains("new") && !back.contains("name-of-k"), "{back}");
+}
+
+#[tokio::test]
+async fn a_listener_is_made_changed_shown_and_says_how_it_is() {
+    let edge = Edge::new(|_| {}).await;
+    let token = &edge.tenant("a", r#"["read","write"]"#).await;
+    let made = r#"{"name":"Demo Datasift","type":"datasift","status":true,"options":{"hash":"xxxxxxxxxxxxxx"},
+        "mapping":{"username":"interaction.author.username","sentiment":"salience.content.sentiment",
+        "id":"twitter.user.screen_name"}}"#;
+    let shown = |id: &str, hash: &str| {
+        let shown = made.replacen('{', &format!(r#"{{"id":"{id}","#), 1).replace("xxxxxxxxxxxxxx", hash);
+        parse(shown.as_bytes(), Limits::BODY).unwrap()
+    };
+    let first = edge.ask("POST /1.0/tenants/a/listeners", token, made).await;
+    assert_eq!((first.status, first.body), (201, shown("LI1", "xxxxxxxxxxxxxx")));
+    let changed =
+        edge.ask("PUT /tenants/a/listeners/LI1", token, r#"{"options":{"hash":"yyyyyyyyyy"}}"#).await;
+    assert_eq!((changed.status, changed.body), (200, shown("LI1", "yyyyyyyyyy")));
+    let listed = edge.ask("GET /tenants/a/listeners", token, "").await.body;
+    assert_eq!(listed, Json::Array(vec![shown("LI1", "yyyyyyyyyy")]));
+
+    let status =
+        async || edge.ask("GET /1.0/tenants/a/listeners/LI1/status", token, "").await.body.to_string();
+    // It may be connecting for a moment before it finds out.
+    let mut said = status().await;
+    for _ in 0..500 {
+        if said.contains("error") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        said = status().await;
+    }
+    let message = "integration datasift is not set up for this tenant";
+    assert_eq!(said, format!(r#"{{"id":"status","status":"error","message":"{message}"}}"#));
+    assert_eq!(edge.ask("PUT /tenants/a/listeners/LI1", token, r#"{"status":false}"#).await.status, 200);
+    assert!(status().await.contains(r#""status":"stopped""#));
+
+    for (asked, body, expected) in [
+        ("POST /tenants/a/listeners", r#"{"name":"x","type":"fax","options":{},"mapping":{"a":"b"}}"#, 400),
+        ("POST /tenants/a/listeners", r#"{"name":"x","type":"pusher","mapping":{"a":"b"}}"#, 400),
+        (
+            "POST /tenants/a/listeners",
+            r#"{"name":"x","type":"pusher","options":{"channel":"c"},"mapping":{}}"#,
+            400,
+        ),
+        (
+            "POST /tenants/a/listeners",
+            r#"{"name":"x","type":"pusher","options":{"channel":"c"},"mapping":{"a":1}}"#,
+            400,
+        ),
+        ("PUT /tenants/a/listeners/LI1", r#"{"type":"pusher"}"#, 400),
+        ("PUT /tenants/a/listeners/LI1", r#"{"name":null}"#, 400),
+        ("GET /tenants/a/listeners/LI2", "", 404),
+        ("GET /tenants/a/listeners/LI2/status", "", 404),
+        ("DELETE /tenants/a/listeners/LI1", "", 204),
+        ("DELETE /tenants/a/listeners/LI1", "", 404),
+        ("GET /tenants/a/listeners/LI1/status", "", 404),
+    ] {
+        let answer = edge.ask(asked, token, body).await;
+        assert_eq!(answer.status, expected, "{asked} {body}: {}", answer.body);
+    }
+    let wrong = r#"{"name":"x","type":"pusher","options":{"chanel":"c"},"mapping":{"a":"b"}}"#;
+    let details = edge.ask("POST /tenants/a/listeners", token, wrong).await.body;
+    let fields = details.get("details").and_then(Json::as_array).unwrap().iter();
+    let fields: Vec<&str> = fields.filter_map(|detail| detail.get("field")?.as_text()).collect();
+    assert_eq!(fields, ["options.channel", "options.chanel"]);
+    assert!(edge.ask("POST /tenants/a/listeners", token, made).await.body.to_string().contains("LI2"));
 }

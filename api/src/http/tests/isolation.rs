@@ -178,6 +178,7 @@ impl Asked<'_> {
             Names::Pattern => "PT999",
             Names::Template => "TM999",
             Names::Augment => "AU999",
+            Names::Listener => "LI999",
             Names::Customer => "nobody",
         };
         let (theirs, gone) = (other.items[&name].clone(), self.world.gone.get(&name).cloned());

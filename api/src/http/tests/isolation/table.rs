@@ -8,6 +8,7 @@
 pub enum Names {
     Pattern,
     Template,
+    Listener,
     /// A type of integrations that is set up.
     Integration,
     /// The same, by its uuid.
@@ -21,9 +22,10 @@ pub enum Names {
 }
 
 impl Names {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Pattern,
         Self::Template,
+        Self::Listener,
         Self::Integration,
         Self::Setting,
         Self::Customer,
@@ -85,6 +87,8 @@ impl Declared {
 }
 
 const PATTERN: &str = r#"{"name":"mine","when":"(event (= type \"mine\"))","then":"(send echo message {})"}"#;
+const LISTENER: &str =
+    r#"{"name":"mine","type":"pusher","options":{"channel":"mine"},"mapping":{"my-key":"id"}}"#;
 const TEMPLATE: &str = r#"{"name":"mine","template":"mine"}"#;
 const AUGMENT: &str = r#"{"name":"mine","type":"file","service":"notification"}"#;
 const TWILIO: &str = r#"{"account":"mine","password":"mine"}"#;
@@ -107,6 +111,12 @@ pub const DECLARED: &[Declared] = &[
     row("GET /tenants/{tid}/templates/{id}", 200, "").of(Names::Template).tells(),
     row("PUT /tenants/{tid}/templates/{id}", 200, r#"{"description":"mine"}"#).of(Names::Template),
     row("DELETE /tenants/{tid}/templates/{id}", 204, "").of(Names::Template),
+    row("GET /tenants/{tid}/listeners", 200, "").tells(),
+    row("POST /tenants/{tid}/listeners", 201, LISTENER),
+    row("GET /tenants/{tid}/listeners/{id}", 200, "").of(Names::Listener).tells(),
+    row("PUT /tenants/{tid}/listeners/{id}", 200, r#"{"description":"mine"}"#).of(Names::Listener),
+    row("DELETE /tenants/{tid}/listeners/{id}", 204, "").of(Names::Listener),
+    row("GET /tenants/{tid}/listeners/{id}/status", 200, "").of(Names::Listener),
     row("GET /tenants/{tid}/integrations", 200, "").tells(),
     row("POST /tenants/{tid}/integrations", 200, r#"{"id":"twilio","account":"mine","password":"mine"}"#),
     row("GET /tenants/{tid}/integrations/{type}", 200, "").of(Names::Integration).tells(),

@@ -64,12 +64,13 @@ impl World {
             lacking,
             gone: BTreeMap::from([(Names::Client, id)]),
         };
-        for name in [Names::Pattern, Names::Template, Names::Augment, Names::Setting] {
+        for name in [Names::Pattern, Names::Template, Names::Augment, Names::Listener, Names::Setting] {
             let id = world.fresh(name).await;
             let path = match name {
                 Names::Pattern => format!("/tenants/mine/patterns/{id}"),
                 Names::Template => format!("/tenants/mine/templates/{id}"),
                 Names::Augment => format!("/tenants/mine/augments/{id}"),
+                Names::Listener => format!("/tenants/mine/listeners/{id}"),
                 _ => format!("/v1/tenants/mine/integrations/{id}"),
             };
             let deleted = world.edge.ask(&format!("DELETE {path}"), &world.own.token, "").await;
@@ -114,7 +115,7 @@ impl Side {
             for _ in 0..if word == CANARY { more } else { 1 } {
                 let id = side.make(edge, admin, name).await;
                 side.items.insert(name, id);
-                if !matches!(name, Names::Pattern | Names::Template | Names::Augment) {
+                if !matches!(name, Names::Pattern | Names::Template | Names::Augment | Names::Listener) {
                     break;
                 }
             }
@@ -166,6 +167,13 @@ impl Side {
             Names::Template => {
                 let body = format!(r#"{{"name":"{word}","description":"{word}","template":"{word}"}}"#);
                 id(&self.ask(edge, "POST", "templates", &body, 201).await)
+            }
+            Names::Listener => {
+                let body = format!(
+                    r#"{{"name":"{word}","description":"{word}","type":"datasift",
+                       "options":{{"hash":"a"}},"mapping":{{"{word}":"{word}"}}}}"#
+                );
+                id(&self.ask(edge, "POST", "listeners", &body, 201).await)
             }
             Names::Pattern => {
                 let body = format!(
