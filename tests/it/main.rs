@@ -12,6 +12,7 @@ mod crowds;
 mod demo;
 mod fuzz;
 mod golden;
+mod listeners;
 mod main_job;
 mod matching;
 mod memory;

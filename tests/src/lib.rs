@@ -5,7 +5,9 @@
 
 pub mod fuzz;
 pub mod harness;
+pub mod peer;
 pub mod property;
+pub mod proxy;
 pub mod reference;
 pub mod stand_in;
 pub mod swarm;

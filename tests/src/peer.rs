@@ -1,0 +1,79 @@
+//! Real servers of third parties' protocols, installed under `target/tools` and run as processes of their own.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
+
+/// A process that is spoken to by lines. Dropped, it is killed.
+pub struct Peer {
+    process: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Peer {
+    /// Starts a script of `tests/peers` under Node.
+    ///
+    /// # Panics
+    /// If there is no Node, or what the script needs cannot be installed.
+    pub fn node(script: &str, arguments: &[&str]) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script);
+        let mut command = Command::new("node");
+        command.arg(path).args(arguments).env("NODE_PATH", modules().join("node_modules"));
+        let mut process =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("node is there");
+        let input = process.stdin.take().expect("stdin is piped");
+        let output = BufReader::new(process.stdout.take().expect("stdout is piped"));
+        Self { process, input, output }
+    }
+
+    /// The next line that it writes.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("its output can be read");
+        assert!(!line.is_empty(), "the peer has ended");
+        line.trim_end().to_owned()
+    }
+
+    /// Tells it a line, and waits for the one that it answers.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn ask(&mut self, line: &str) -> String {
+        writeln!(self.input, "{line}").expect("the peer listens");
+        self.line()
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Where tools are: beside the profiles' folders.
+pub fn tools() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows where it is");
+    test.ancestors().nth(3).expect("target/<profile>/deps/<test>").join("tools")
+}
+
+/// The folder with the Node modules that the scripts need; installed when it is not there.
+fn modules() -> &'static Path {
+    static MODULES: OnceLock<PathBuf> = OnceLock::new();
+    MODULES.get_or_init(|| {
+        let folder = tools().join("node");
+        if !folder.join("node_modules/faye").is_dir() {
+            std::fs::create_dir_all(&folder).expect("a folder for tools");
+            let install = ["install", "--no-audit", "--no-fund", "--no-package-lock", "--prefix"];
+            let mut npm = Command::new("npm");
+            npm.args(install).arg(&folder).arg("faye@1.4.3").stdout(Stdio::null());
+            assert!(npm.status().expect("npm is there").success(), "faye could not be installed");
+        }
+        folder
+    })
+}
