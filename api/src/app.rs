@@ -261,6 +261,7 @@ impl App {
             let checkpoints = Checkpoints::open(&config.data_dir)?;
             app.distribute(options, home, tail, &state, checkpoints).await?;
         }
+        app.stream(&state);
         app.listen(&state, &config).await?;
         Ok(app)
     }
@@ -323,6 +324,18 @@ impl App {
             }
         });
         Ok(())
+    }
+
+    /// Starts handing out what generic sends say.
+    fn stream(&mut self, state: &State) {
+        let following = state.streams.hub.clone().run(state.record.clone(), state.vault.clone());
+        let stop = self.readers.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = following => Ok(()),
+                () = stop.cancelled() => Ok(()),
+            }
+        });
     }
 
     /// Starts the edge.

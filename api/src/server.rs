@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 pub use tls::{Error as TlsError, Tls};
@@ -24,6 +24,16 @@ pub use tls::{Error as TlsError, Tls};
 /// Where a request came from: the peer of its connection. An extension of every request.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
+
+/// A connection's place among all, for what goes on there after an upgrade: as long as one is held, the server counts
+/// the connection. An extension of every request.
+#[derive(Clone)]
+pub struct Held {
+    /// Its place.
+    _place: Arc<OwnedSemaphorePermit>,
+    /// Cancelled when the server stops.
+    pub stop: CancellationToken,
+}
 
 /// How much a client may take, in number and in time.
 #[derive(Clone, Copy, Debug)]
@@ -100,11 +110,8 @@ impl Server {
                 }
                 continue;
             };
-            let (router, tls, stop, cut) = (router.clone(), tls.clone(), stop.clone(), cut.clone());
-            tokio::spawn(async move {
-                connection::accept(stream, tls, router, limits, stop, cut).await;
-                drop(place);
-            });
+            let held = Held { _place: Arc::new(place), stop: stop.clone() };
+            tokio::spawn(connection::accept(stream, tls.clone(), router.clone(), limits, held, cut.clone()));
         }
         drop(listener);
         // All places free again means that no connection is left.

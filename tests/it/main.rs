@@ -22,5 +22,6 @@ mod replay;
 mod sealed;
 mod seed_requests;
 mod seeds;
+mod streams;
 mod structure;
 mod third_parties;

@@ -95,7 +95,7 @@ fn a_send_that_a_crash_cut_off_is_made_again_under_its_key_and_owned_up_to() {
 }
 
 #[test]
-fn a_send_that_a_crash_cut_off_is_left_alone_where_the_integration_holds_such_sends() {
+fn a_send_that_a_crash_cut_off_waits_for_a_person_where_the_integration_holds_such_sends() {
     let twilio = StandIn::new([Reply::Nothing], answer(201, r#"{"sid":"SM1"}"#));
     let arguments = ["--twilio-url", twilio.url()];
     let mut server = Server::start_with(&arguments);
@@ -109,8 +109,58 @@ fn a_send_that_a_crash_cut_off_is_left_alone_where_the_integration_holds_such_se
     server.kill();
     server.run(&arguments);
     let acme = acme.on(&server);
-    acme.wait_entries("ann", "reaction", 1, |reaction| reaction["state"] == "failed");
+    let held = &acme.wait_entries("ann", "send", 1, |send| send["state"] == "held")[0];
     assert_eq!(twilio.asked().len(), 1, "it was sent again");
-    let sends = acme.entries("ann", "send");
-    assert!(sends[0]["error"].as_str().unwrap().contains("holds such sends"), "{sends:#?}");
+    assert!(held["error"].as_str().unwrap().contains("holds such sends"), "{held:#?}");
+    let listed = acme.get("sends?state=held&endpoint=twilio").expect(200);
+    assert_eq!(listed["entries"], json!([held]));
+    let path = format!("sends/{}", held["id"].as_str().unwrap());
+    server.tenant("other").post(&format!("{path}/release"), &json!({})).expect(404);
+    acme.post("sends/redrive", &json!({"filter": {"state": "held"}})).expect(400);
+    assert_eq!(acme.post("sends/redrive", &json!({})).expect(200)["count"], 0);
+    acme.post(&format!("{path}/release"), &json!({})).expect(200);
+    let sent = &acme.wait_entries("ann", "send", 1, |send| send["state"] == "succeeded")[0];
+    assert_eq!((&sent["attempts"], &sent["possibly-sent-twice"]), (&json!(3), &json!(true)), "{sent:#?}");
+    assert_eq!(twilio.asked().len(), 2);
+    acme.post(&format!("{path}/discard"), &json!({})).expect(409);
+}
+
+#[test]
+fn what_failed_for_good_is_listed_and_sent_again_on_demand_with_its_cause() {
+    let hook = StandIn::new([answer(400, "{}")], answer(204, ""));
+    let server = Server::start_with(&["--allow-private-addresses"]);
+    let acme = server.tenant("acme");
+    acme.post("integrations/webhook", &json!({"url": hook.url()})).expect(200);
+    acme.pattern(ON_CALL, "(send webhook post {:body {:who *id*}})");
+    acme.event(json!({"id": "ann", "type": "abandoned"}));
+    acme.wait_entries("ann", "reaction", 1, |reaction| reaction["state"] == "failed");
+    let failed = acme.get("sends?state=failed").expect(200)["entries"][0].clone();
+    let filter = |dry_run: bool| json!({"filter": {"endpoint": "webhook"}, "dry-run": dry_run});
+    let dry = acme.post("sends/redrive", &filter(true)).expect(200);
+    assert_eq!((&dry["count"], &dry["sends"]), (&json!(1), &json!([failed])));
+    assert_eq!(hook.asked().len(), 1, "a dry run sends nothing");
+    let done = acme.post("sends/redrive", &filter(false)).expect(200);
+    assert_eq!((&done["count"], &done["sends"][0]["redriven"]), (&json!(1), &json!(true)));
+    let again = &acme.wait_entries("ann", "send", 1, |send| send["state"] == "succeeded")[0];
+    assert_eq!(again["cause"], failed["id"]);
+    assert_ne!(again["id"], failed["id"]);
+    assert_eq!(hook.asked()[1].body, hook.asked()[0].body);
+    assert_eq!(acme.post("sends/redrive", &filter(false)).expect(200)["count"], 0, "once");
+    assert_eq!(acme.entries("ann", "reaction")[0]["state"], "failed", "what is over stays as it ended");
+}
+
+#[test]
+fn a_send_without_a_parameter_that_it_needs_is_in_the_timeline_with_what_was_missing() {
+    let server = Server::start();
+    let acme = server.tenant("acme");
+    acme.pattern(
+        ON_CALL,
+        r#"(send twilio sms {:to-phone-number *phone* :from-phone-number "1" :message "x"})"#,
+    );
+    acme.event(json!({"id": "ann", "type": "abandoned"}));
+    let sends = acme.wait_entries("ann", "send", 1, |send| send["state"] == "failed");
+    assert_eq!((&sends[0]["endpoint"], &sends[0]["verb"]), (&json!("twilio"), &json!("sms")));
+    let error = sends[0]["error"].as_str().unwrap();
+    assert!(error.contains(":to-phone-number is null") && error.contains("phone"), "{error}");
+    assert_eq!(acme.get("sends?state=failed&endpoint=twilio").expect(200)["entries"], json!(sends));
 }

@@ -32,6 +32,11 @@ impl Answer {
         Self { status: StatusCode::NO_CONTENT, body: None, headers: Vec::new() }
     }
 
+    /// The connection goes on in another protocol; headers say in which.
+    pub fn switching() -> Self {
+        Self { status: StatusCode::SWITCHING_PROTOCOLS, body: None, headers: Vec::new() }
+    }
+
     /// A status with a body.
     pub fn json(status: StatusCode, body: &Json) -> Self {
         Self::whole(status, JSON, body.to_string())

@@ -7,6 +7,7 @@ use axum::http::HeaderMap;
 use domain::ids::TenantId;
 use domain::json::{Json, Limits};
 use eventlog::record::Metadata;
+use hyper::upgrade::OnUpgrade;
 
 use super::body::{self, Taken};
 use super::fields::Fields;
@@ -14,6 +15,7 @@ use super::problem::Problem;
 use super::query::Query;
 use super::state::State;
 use crate::oauth::bearer::Grant;
+use crate::server::Held;
 
 /// A request.
 pub struct Call {
@@ -35,6 +37,16 @@ pub struct Call {
     pub id: String,
     /// Where it comes from.
     pub address: IpAddr,
+    /// The way to another protocol on its connection, if the client asks for one by GET.
+    pub upgrade: Option<Upgrade>,
+}
+
+/// A connection that can go on in another protocol.
+pub struct Upgrade {
+    /// The connection, once the answer has gone out.
+    pub on: OnUpgrade,
+    /// Its place among all connections, and how it learns that the server stops.
+    pub held: Held,
 }
 
 impl Call {

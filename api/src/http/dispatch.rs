@@ -15,11 +15,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use axum::routing::any;
 use domain::ids::TenantId;
+use hyper::upgrade::OnUpgrade;
 use tokio::time::{Instant, timeout};
 
 use super::answer::Answer;
 use super::body::{self, Payload};
-use super::call::Call;
+use super::call::{Call, Upgrade};
 use super::openapi;
 use super::peer;
 use super::problem::Problem;
@@ -29,7 +30,7 @@ use super::routes::ROUTES;
 use super::state::State;
 use crate::oauth::bearer::{Grant, token};
 use crate::oauth::request::{Code, in_rfc_form};
-use crate::server::Peer;
+use crate::server::{Held, Peer};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -179,9 +180,11 @@ async fn checked(
         None => TenantId::from(""),
     };
     let peer = parts.extensions.get::<Peer>().map_or(Ipv4Addr::LOCALHOST.into(), |peer| peer.0.ip());
+    let upgrade = upgrade(parts);
     let call = Call {
         query: Query::parse(parts.uri.query())?,
         address: address(state, peer, parts),
+        upgrade,
         headers: std::mem::take(&mut parts.headers),
         state: state.clone(),
         grant,
@@ -195,6 +198,15 @@ async fn checked(
         Ok(result) => result,
         Err(_) => Err(Problem::unavailable("the handler took too long")),
     }
+}
+
+/// The way to another protocol, for a GET that asks for one.
+fn upgrade(parts: &mut Parts) -> Option<Upgrade> {
+    if parts.method != Method::GET || !parts.headers.contains_key(header::UPGRADE) {
+        return None;
+    }
+    let on = parts.extensions.remove::<OnUpgrade>()?;
+    Some(Upgrade { on, held: parts.extensions.get::<Held>()?.clone() })
 }
 
 fn address(state: &State, peer: IpAddr, parts: &Parts) -> IpAddr {

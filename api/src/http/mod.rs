@@ -35,6 +35,8 @@ mod key_attribute;
 mod listeners;
 mod patterns;
 mod reactions;
+mod sends;
+pub mod streams;
 mod templates;
 mod tenants;
 mod token;

@@ -13,7 +13,7 @@ use super::route::Reach::{Both, Everywhere, Exact, Operator, Versioned};
 use super::route::Route;
 use super::{
     audit, augments, clients, customers, events, health, integrations, key_attribute, listeners, openapi,
-    patterns, reactions, templates, tenants, token,
+    patterns, reactions, sends, streams, templates, tenants, token,
 };
 
 const NONE: Payload = Payload::None;
@@ -128,6 +128,12 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/tenants/{tid}/reactions", Versioned, Tenant(Read), NONE, reactions::list),
     route!(GET "/tenants/{tid}/reactions/{id}", Versioned, Tenant(Read), NONE, reactions::show),
     route!(POST "/tenants/{tid}/reactions/{id}/cancel", Versioned, Tenant(Write), NONE, reactions::cancel),
+    route!(GET "/tenants/{tid}/sends", Versioned, Tenant(Read), NONE, sends::list),
+    route!(POST "/tenants/{tid}/sends/redrive", Versioned, Tenant(Write), JSON, sends::redrive),
+    route!(POST "/tenants/{tid}/sends/{id}/release", Versioned, Tenant(Write), NONE, sends::release),
+    route!(POST "/tenants/{tid}/sends/{id}/discard", Versioned, Tenant(Write), NONE, sends::discard),
+    route!(POST "/tenants/{tid}/ticket", Versioned, Tenant(Read), NONE, streams::ticket),
+    route!(GET "/stream/{ticket}", Versioned, Open, NONE, streams::open),
     route!(GET "/tenants/{tid}/audit", Versioned, Tenant(Read), NONE, audit::list),
     route!(GET "/tenants", Versioned, Admin, NONE, tenants::list),
     route!(POST "/tenants", Versioned, Admin, JSON, tenants::create),

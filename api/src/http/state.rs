@@ -25,6 +25,7 @@ use super::metrics::Metrics;
 use super::peer::Cidr;
 use super::problem::Problem;
 use super::rate::Rates;
+use super::streams::Streams;
 use crate::oauth::bearer::Grants;
 use crate::oauth::secret::Secrets;
 use crate::oauth::throttle::Throttle;
@@ -105,6 +106,8 @@ pub struct State {
     pub secrets: Secrets,
     /// Failed guesses.
     pub throttle: Throttle,
+    /// The web sockets that are open, and the tickets to them.
+    pub streams: Streams,
     run: u32,
     requests: AtomicU64,
 }
@@ -133,6 +136,7 @@ impl State {
             grants: Grants::default(),
             secrets: Secrets::default(),
             throttle: Throttle::default(),
+            streams: Streams::default(),
             run: getrandom::u32()?,
             requests: AtomicU64::new(0),
             system,

@@ -6,13 +6,14 @@
 use std::collections::HashMap;
 
 use domain::customer_event::{Augmentations, Augmented, CustomerEvent, Origin};
+use domain::dsl::then::Path;
 use domain::ids::{Position, ReactionId};
 use domain::json::{Json, Object};
-use domain::reaction::{Answer, Effect, Event, InputKind};
+use domain::reaction::{Answer, Effect, Event, InputKind, Note, Remark, Request};
 use domain::time::Stamp;
 use eventlog::crypto::Opened;
 use eventlog::record::Recorded;
-use projections::{ReactionView, SendView, TimelineEntry};
+use projections::{ReactionView, SendId, SendView, TimelineEntry};
 
 use super::problem::Problem;
 use super::state::State;
@@ -156,12 +157,42 @@ pub fn reaction_entry(id: ReactionId, at: Stamp, view: &ReactionView) -> Object 
     shown
 }
 
+/// The requests of sends, by where they began; without those that never did, or of erased customers.
+///
+/// # Errors
+/// The record's.
+pub async fn requests(state: &State, sends: &[SendView]) -> Result<HashMap<Position, Request>, Problem> {
+    let rows = Rows::read(state, sends.iter().map(|view| view.begun).collect()).await?;
+    let request = |(position, (_, event))| match event {
+        Event::Effect(Effect::Send(request)) => Some((position, request)),
+        _ => None,
+    };
+    Ok(rows.0.into_iter().filter_map(request).collect())
+}
+
+/// A send's last attempt: the place of its command, its parameters, the send that it is made in place of, and why it
+/// could not begin, if that is so.
+fn attempt(event: &Event) -> Option<(&Path, Object, Option<&str>, Option<&str>)> {
+    match event {
+        Event::Effect(Effect::Send(request)) => {
+            Some((&request.place, request.params.clone(), request.again_of.as_deref(), None))
+        }
+        Event::Effect(Effect::Note(Note { place, remark: Remark::NotSent { reason, .. } })) => {
+            Some((place, Object::new(), None, Some(reason)))
+        }
+        _ => None,
+    }
+}
+
 fn send(view: &SendView, rows: &Rows) -> Option<Json> {
-    let (_, Event::Effect(Effect::Send(request))) = rows.at(Some(view.begun))? else { return None };
-    let mut shown = entry("send", view.id().to_string(), view.at, Some(view.reaction.to_string()));
+    let (place, params, again_of, not_sent) = attempt(&rows.at(Some(view.begun))?.1)?;
+    // One that is made again has the send that failed for its cause.
+    let failed = again_of.and_then(|key| SendId::of_key(view.reaction, key));
+    let cause = failed.map_or_else(|| view.reaction.to_string(), |failed| failed.to_string());
+    let mut shown = entry("send", view.id().to_string(), view.at, Some(cause));
     shown.set("endpoint", view.endpoint.as_str());
     shown.set("verb", view.verb.as_str());
-    shown.set("params", request.params.clone());
+    shown.set("params", params);
     shown.set("state", view.state.name());
     shown.set("attempts", u64::from(view.attempts));
     if view.possibly_sent_twice {
@@ -175,8 +206,14 @@ fn send(view: &SendView, rows: &Rows) -> Option<Json> {
             Answer::Failed(failure) => shown.set("error", failure.error.as_str()),
         }
     }
+    if let Some(reason) = not_sent {
+        shown.set("error", reason);
+    }
+    if view.redriven {
+        shown.set("redriven", true);
+    }
     shown.set("reaction", view.reaction.to_string());
-    shown.set("place", request.place.to_string());
+    shown.set("place", place.to_string());
     shown.set("idempotency-key", view.key.as_str());
     shown.set("updated", view.updated.to_string());
     Some(shown.into())

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::activity::{Activity, InFlight, Noted};
-use super::{Limits, Peer, Tls};
+use super::{Held, Limits, Peer, Tls};
 
 /// A request's header may be this long, in bytes.
 const HEADER_BYTES: u32 = 64 * 1024;
@@ -34,20 +34,20 @@ pub(super) async fn accept(
     tls: Option<Tls>,
     router: Router,
     limits: Limits,
-    stop: CancellationToken,
+    held: Held,
     cut: CancellationToken,
 ) {
     let Ok(peer) = stream.peer_addr() else { return };
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
-    let Some(tls) = tls else { return serve(stream, Peer(peer), router, limits, stop, cut).await };
+    let Some(tls) = tls else { return serve(stream, Peer(peer), router, limits, held, cut).await };
     let shaken = tokio::select! {
         shaken = tokio::time::timeout(limits.header, tls.0.accept(stream)) => shaken,
-        () = stop.cancelled() => return,
+        () = held.stop.cancelled() => return,
     };
     match shaken {
-        Ok(Ok(stream)) => serve(stream, Peer(peer), router, limits, stop, cut).await,
+        Ok(Ok(stream)) => serve(stream, Peer(peer), router, limits, held, cut).await,
         Ok(Err(error)) => tracing::debug!(%error, "no TLS with a client"),
         Err(_) => tracing::debug!("a client took too long over its TLS handshake"),
     }
@@ -58,16 +58,18 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     peer: Peer,
     router: Router,
     limits: Limits,
-    stop: CancellationToken,
+    held: Held,
     cut: CancellationToken,
 ) {
     let activity = Activity::new(limits);
+    let stop = held.stop.clone();
     let service = {
         let activity = activity.clone();
         hyper::service::service_fn(move |request: Request<Incoming>| {
             let in_flight = activity.begin();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(held.clone());
             let router = router.clone();
             async move {
                 let response = router.oneshot(request).await?;
@@ -76,7 +78,8 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         })
     };
     let builder = builder(limits);
-    let connection = builder.serve_connection(TokioIo::new(Noted::new(stream, activity.clone())), service);
+    let connection =
+        builder.serve_connection_with_upgrades(TokioIo::new(Noted::new(stream, activity.clone())), service);
     let mut connection = pin!(Watched::new(connection, activity));
     let result = tokio::select! {
         result = connection.as_mut() => result,

@@ -56,6 +56,12 @@ pub struct Request {
     /// Whether it may have been done already under the same key.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub possibly_sent_twice: bool,
+    /// Whether a person has looked at it and lets it go out all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub released: bool,
+    /// The key of the failed send that this one is made in place of, on somebody's request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_of: Option<String>,
 }
 
 /// A timer.
@@ -177,6 +183,31 @@ pub enum Remark {
     },
     /// A send was found begun and not ended, and is made again under the same key: possibly sent twice.
     PossiblySentTwice {
+        /// Which send.
+        send: StepId,
+    },
+    /// A send failed before it could begin: a parameter that has to be there is not.
+    NotSent {
+        /// To which endpoint.
+        endpoint: String,
+        /// What it was to do.
+        verb: String,
+        /// Which attempt of its command, from 1.
+        attempt: u32,
+        /// The idempotency key that it would have had.
+        key: String,
+        /// What was missing.
+        reason: String,
+    },
+    /// Nobody knows whether a send was done: it waits for a person, who releases or discards it.
+    Held {
+        /// Which send.
+        send: StepId,
+        /// Why nobody knows.
+        reason: String,
+    },
+    /// The command around a held send is over: it waits no more.
+    HeldNoMore {
         /// Which send.
         send: StepId,
     },

@@ -43,12 +43,15 @@ pub enum Unreadable {
 }
 
 /// Names by which an entry is known to be an input; hand-written, and never to be changed.
-const INPUTS: [&str; 12] = [
+const INPUTS: [&str; 15] = [
     "reaction-started",
     "send-succeeded",
     "send-failed",
     "poll-answered",
     "send-resumed",
+    "send-released",
+    "send-discarded",
+    "send-redriven",
     "timer-fired",
     "expect-met",
     "expect-missed",
@@ -73,6 +76,9 @@ const EFFECTS: [&str; 10] = [
 ];
 
 impl Event {
+    /// The stored name of the input that makes a reaction send again, also one that is over.
+    pub const REDRIVEN: &str = "send-redriven";
+
     /// The version of the stored shapes.
     pub const VERSION: u16 = 1;
 
@@ -86,6 +92,9 @@ impl Event {
                 InputKind::Answered { answer: Answer::Failed(_), .. } => "send-failed",
                 InputKind::Polled { .. } => "poll-answered",
                 InputKind::SendResumed { .. } => "send-resumed",
+                InputKind::SendReleased { .. } => "send-released",
+                InputKind::SendDiscarded { .. } => "send-discarded",
+                InputKind::SendRedriven { .. } => Self::REDRIVEN,
                 InputKind::TimerFired { .. } => "timer-fired",
                 InputKind::ExpectMet { .. } => "expect-met",
                 InputKind::ExpectMissed { .. } => "expect-missed",

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StepId;
 use crate::customer_event::Augmentations;
+use crate::dsl::then::Path;
 use crate::ids::{EventId, Position, ReactionId, TemplateId};
 use crate::json::Object;
 use crate::time::Stamp;
@@ -49,6 +50,32 @@ pub enum InputKind {
     SendResumed {
         /// Which send.
         send: StepId,
+    },
+    /// Somebody has looked at a held send and lets it go out again, under the same key.
+    SendReleased {
+        /// Which send.
+        send: StepId,
+        /// Who: an API client's id.
+        by: String,
+    },
+    /// Somebody has looked at a held send, and it is not sent again: it has failed.
+    SendDiscarded {
+        /// Which send.
+        send: StepId,
+        /// Who: an API client's id.
+        by: String,
+    },
+    /// Somebody wants a send that failed for good made once more: a new send with a key of its own, beside the
+    /// program, which may be over.
+    SendRedriven {
+        /// The key of the failed send.
+        key: String,
+        /// Whose command it was.
+        place: Path,
+        /// With what it was sent.
+        params: Object,
+        /// Who: an API client's id.
+        by: String,
     },
     /// A timer's time has come.
     TimerFired {
@@ -179,6 +206,9 @@ pub struct Failure {
     /// How long the endpoint asks to wait, in ms.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// Whether it is to be held for a person to look at.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
     /// Whether the attempt's time was over.
     pub timed_out: bool,
     /// How long it took, in ms.

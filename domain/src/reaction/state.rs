@@ -1,9 +1,9 @@
 //! What a reaction has come to: the fold of [`step`](super::step()) over its inputs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Answer, Effect, Outcome, Pinned, Rules, StepId};
+use super::{Answer, Effect, Outcome, Pinned, Request, Rules, StepId};
 use crate::dsl::then::Path;
 use crate::ids::ReactionId;
 use crate::json::Object;
@@ -24,6 +24,10 @@ pub struct State {
     pub(super) groups: u32,
     pub(super) commands: u32,
     pub(super) finished: Option<Outcome>,
+    /// Commands that somebody has made send again, beside the program: the failed send's key, and what it sent.
+    pub(super) again: BTreeMap<TaskId, (String, Object)>,
+    /// The keys of the failed sends of which that is so, over or not.
+    pub(super) redriven: BTreeSet<String>,
 }
 
 /// What was fixed when it started.
@@ -32,6 +36,13 @@ pub(super) struct Start {
     pub(super) reaction: ReactionId,
     pub(super) context: Arc<Object>,
     pub(super) rules: Rules,
+}
+
+impl Start {
+    /// The idempotency key of what a command sends in a run of the blocks around it.
+    pub(super) fn key(&self, path: &Path, group: u32) -> String {
+        format!("{}/{path}/{group}", self.reaction)
+    }
 }
 
 /// A command that has begun and not ended.
@@ -63,6 +74,8 @@ pub(super) enum Stage {
     Polling(Option<Answer>),
     /// A branch of an `await`; what it will have got when that is done.
     Branch(Option<Arc<Object>>),
+    /// A send of which nobody knows whether it was done, and why; a person decides.
+    Held(String),
     /// The wait before the next attempt.
     Waiting,
     /// Its `success` option.
@@ -90,9 +103,36 @@ impl State {
     }
 
     /// What was begun and has not ended, in the order in which it began: sends in flight, polls, timers, `expect`s,
-    /// events to append. Whatever the shell still holds beyond these is let go.
+    /// events to append. Whatever the shell still holds beyond these is let go. Held sends are not among them.
     pub fn outstanding(&self) -> impl Iterator<Item = &Effect> {
-        self.open.values().map(|open| &open.effect)
+        self.open.values().filter(|open| !self.holds(open.task)).map(|open| &open.effect)
+    }
+
+    /// The sends that wait for a person.
+    pub fn held(&self) -> impl Iterator<Item = &Request> {
+        self.open.values().filter(|open| self.holds(open.task)).filter_map(|open| match &open.effect {
+            Effect::Send(request) => Some(request),
+            _ => None,
+        })
+    }
+
+    fn holds(&self, task: TaskId) -> bool {
+        self.tasks.get(&task).is_some_and(|task| matches!(task.stage, Stage::Held(_)))
+    }
+
+    /// Whether nothing more comes of it: it has ended, and so has all that somebody made it send again.
+    pub fn is_over(&self) -> bool {
+        self.finished.is_some() && self.again.is_empty()
+    }
+
+    /// Whether the send of this key has failed for good and nobody has made it once more yet.
+    pub fn may_redrive(&self, key: &str) -> bool {
+        let Some(start) = &self.started else { return false };
+        let sends = |task: &Task| {
+            matches!(task.stage, Stage::Attempt | Stage::Waiting | Stage::Held(_))
+                && start.key(&task.path, task.group) == key
+        };
+        !self.redriven.contains(key) && !self.tasks.values().any(sends)
     }
 
     /// Whether what has this number was begun and has not ended.

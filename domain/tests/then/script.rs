@@ -2,7 +2,7 @@
 //!
 //! Inputs: `start {context}`, `ok N {response}`, `fail N why`, `fatal N why` (no retry can mend it), `unsure N why`
 //! (ambiguous), `busy N MS why` (Retry-After), `poll N {response}`, `down N why` (a poll that failed), `resume N`,
-//! `fire N`, `met N {event}`, `missed N`, `turned-away N why`, `sent N`, `refused N why`, `cancel`.
+//! `fire N`, `met N {event}`, `missed N`, `turned-away N why`, `sent N`, `refused N why`, `cancel`, `hold N why`, `release N`, `discard N`, `redrive PLACE/GROUP`.
 
 use std::collections::BTreeMap;
 
@@ -62,10 +62,11 @@ impl Script {
         }
     }
 
-    /// Plays one line and says what came of it.
+    /// Plays one line and says what came of it. That a send could not begin is not said: its failure is.
     pub fn play(&mut self, line: &str) -> String {
         let kind = self.kind(line);
-        let effects = self.take(kind);
+        let mut effects = self.take(kind);
+        effects.retain(|effect| !matches!(effect, Effect::Note(Note { remark: Remark::NotSent { .. }, .. })));
         effects.iter().map(|effect| self.shown(effect)).collect::<Vec<_>>().join(" | ")
     }
 
@@ -86,11 +87,13 @@ impl Script {
             let read = Event::from_json(event.event_type(), Event::VERSION, &json).unwrap();
             assert_eq!(read, event, "{}", String::from_utf8_lossy(&json));
         }
-        if self.state.finished().is_some() {
+        if self.state.is_over() {
             assert_eq!(self.state.outstanding().count(), 0, "what is over waits for nothing");
         } else {
             assert!(
-                !self.state.is_started() || self.state.outstanding().count() > 0,
+                !self.state.is_started()
+                    || self.state.outstanding().count() > 0
+                    || self.state.held().count() > 0,
                 "a reaction that has not ended waits for something\n{}",
                 self.pinned.program
             );
@@ -99,10 +102,11 @@ impl Script {
         effects
     }
 
-    fn kind(&self, line: &str) -> InputKind {
+    /// The input of a line.
+    pub fn kind(&self, line: &str) -> InputKind {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         let (number, rest) = match word {
-            "start" | "cancel" => ("0", rest),
+            "start" | "cancel" | "redrive" => ("0", rest),
             _ => rest.split_once(' ').unwrap_or((rest, "")),
         };
         let id = StepId(number.parse().unwrap());
@@ -124,6 +128,18 @@ impl Script {
             "fail" => answered(Answer::Failed(failure(rest))),
             "fatal" => answered(Answer::Failed(Failure { retryable: false, ..failure(rest) })),
             "unsure" => answered(Answer::Failed(Failure { ambiguous: true, ..failure(rest) })),
+            "hold" => answered(Answer::Failed(Failure { ambiguous: true, held: true, ..failure(rest) })),
+            "release" => InputKind::SendReleased { send: id, by: "somebody".to_owned() },
+            "discard" => InputKind::SendDiscarded { send: id, by: "somebody".to_owned() },
+            "redrive" => {
+                let (place, _) = rest.split_once('/').unwrap();
+                InputKind::SendRedriven {
+                    key: format!("{}/{rest}", ReactionId([7; 16])),
+                    place: place.parse().unwrap(),
+                    params: object(r#"{"message":"as sent"}"#),
+                    by: "somebody".to_owned(),
+                }
+            }
             "busy" => {
                 let (ms, why) = rest.split_once(' ').unwrap();
                 let retry_after_ms = Some(ms.parse().unwrap());
@@ -169,6 +185,12 @@ impl Script {
                 if r.possibly_sent_twice {
                     text += " possibly twice";
                 }
+                if r.released {
+                    text += " released";
+                }
+                if let Some(of) = &r.again_of {
+                    text += &format!(" again of {}", of.split_once('/').unwrap().1);
+                }
                 text
             }
             Effect::SetTimer(timer) => {
@@ -201,6 +223,9 @@ fn remark(remark: &Remark) -> String {
         Remark::FailureTaken { reason } => format!("failure taken: {reason}"),
         Remark::BlockRestarted { attempt, group } => format!("restart {attempt} as group {group}"),
         Remark::PossiblySentTwice { send } => format!("possibly sent twice: {send}"),
+        Remark::NotSent { reason, .. } => format!("not sent: {reason}"),
+        Remark::Held { send, reason } => format!("held {send}: {reason}"),
+        Remark::HeldNoMore { send } => format!("held no more: {send}"),
         Remark::Late { step } => format!("late: {step}"),
     }
 }

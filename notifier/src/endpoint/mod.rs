@@ -9,6 +9,7 @@
 #[cfg(any(test, feature = "testing"))]
 pub mod double;
 pub mod echo;
+pub mod generic;
 pub mod http;
 pub(crate) mod integration;
 pub(crate) mod provider;
@@ -51,6 +52,8 @@ pub struct Request {
     pub limit: Duration,
     /// Whether it may have been done already under the same key: to be asked of the provider, where it can be.
     pub possibly_sent_twice: bool,
+    /// Whether a person has looked at it and lets it go out all the same.
+    pub released: bool,
 }
 
 /// Why a send failed that no retry can mend; nothing was done.
@@ -84,7 +87,7 @@ pub struct Endpoints {
 impl Endpoints {
     /// Those that need no integration.
     pub fn built_in() -> Self {
-        Self::default().with(Arc::new(echo::Echo))
+        Self::default().with(Arc::new(echo::Echo)).with(Arc::new(generic::Generic))
     }
 
     /// The same with one more, in place of any of that name.

@@ -28,9 +28,10 @@ pub(crate) fn start<T: Clone + Send + 'static>(
     request: Request,
     endpoints: Endpoints,
     grace: Duration,
+    may_hold: bool,
     reports: UnboundedSender<Report<T>>,
 ) -> tokio::task::AbortHandle {
-    let attempt = Attempt { who, begun: Instant::now(), reports, answered: false };
+    let attempt = Attempt { who, begun: Instant::now(), reports, may_hold, answered: false };
     tokio::spawn(attempt.run(request, endpoints, grace)).abort_handle()
 }
 
@@ -38,6 +39,8 @@ struct Attempt<T: Clone> {
     who: T,
     begun: Instant,
     reports: UnboundedSender<Report<T>>,
+    /// Whether it can be held for a person: a question cannot.
+    may_hold: bool,
     answered: bool,
 }
 
@@ -47,11 +50,12 @@ impl<T: Clone> Attempt<T> {
         eventlog::fault_point!("send.begun");
         let mut answer = std::pin::pin!(endpoints.send(&request, &sent));
         match timeout(request.limit, &mut answer).await {
-            Ok(answer) => self.answered(held(answer, &sent)),
+            Ok(answer) => self.answered(self.held(answer, &sent)),
             Err(_) => {
-                self.answered(held(timed_out(request.limit, sent.is_pending()), &sent));
+                self.answered(self.held(timed_out(request.limit, sent.is_pending()), &sent));
                 if let Ok(answer) = timeout(grace, answer).await {
-                    self.report(Report::Late { who: self.who.clone(), answer: self.timed(answer) });
+                    let answer = self.timed(self.held(answer, &sent));
+                    self.report(Report::Late { who: self.who.clone(), answer });
                 }
             }
         }
@@ -61,6 +65,17 @@ impl<T: Clone> Attempt<T> {
         eventlog::fault_point!("send.answered");
         self.answered = true;
         self.report(Report::Answered { who: self.who.clone(), answer: self.timed(answer) });
+    }
+
+    /// What nobody knows of is not sent again where a person is to look at it first.
+    fn held(&self, answer: Answer, sent: &Sent) -> Answer {
+        match answer {
+            Answer::Failed(failure) if failure.ambiguous && self.may_hold && sent.is_held_if_ambiguous() => {
+                let error = format!("{}; it may have been done all the same, and is held", failure.error);
+                Answer::Failed(Failure { error, held: true, ..failure })
+            }
+            answer => answer,
+        }
     }
 
     fn timed(&self, mut answer: Answer) -> Answer {
@@ -90,17 +105,6 @@ impl<T: Clone> Drop for Attempt<T> {
             }));
         }
         self.report(Report::Over { who: self.who.clone() });
-    }
-}
-
-/// What nobody knows of is not sent again where a person is to look at it first.
-fn held(answer: Answer, sent: &Sent) -> Answer {
-    match answer {
-        Answer::Failed(failure) if failure.ambiguous && sent.is_held_if_ambiguous() => {
-            let error = format!("{}; it may have been done all the same, and is held", failure.error);
-            Answer::Failed(Failure { error, retryable: false, ..failure })
-        }
-        answer => answer,
     }
 }
 

@@ -39,6 +39,8 @@ impl Sign {
     /// What an answer says. One that turns a bad request down is a good sign.
     pub(crate) fn of(answer: &Answer) -> Self {
         match answer {
+            // Held before anything of it went out.
+            Answer::Failed(failure) if failure.held && !failure.ambiguous => Self::None,
             Answer::Failed(failure) if failure.retryable || failure.ambiguous => {
                 Self::Failing(failure.retry_after_ms.map(Duration::from_millis))
             }

@@ -19,10 +19,10 @@ use super::expects::Expects;
 use super::follow::Rows;
 use super::lanes::Lanes;
 use super::perform::{Job, Ready, Wake};
-use super::slot::{Letter, Owner, Slot, What};
+use super::slot::{Letter, Owner, Reply, Slot, What};
 use super::start::Beginning;
 use super::timers::Timers;
-use super::{Cancelled, Error, Order, Tools};
+use super::{Asked, Cancelled, Error, Order, Tools};
 use crate::sources::Sources;
 
 /// A step of a reaction.
@@ -110,7 +110,7 @@ impl Core {
     /// Runs until `shutdown`.
     pub(super) async fn run(
         mut self,
-        mut orders: mpsc::Receiver<Order>,
+        mut orders: mpsc::Receiver<Asked>,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), Error> {
         let mut shutdown = std::pin::pin!(shutdown);
@@ -133,7 +133,7 @@ impl Core {
                 Some(report) = self.reports_in.recv() => self.report(report),
                 Some(ready) = self.prepared_in.recv() => self.event_ready(ready),
                 Some(begun) = self.beginnings.join_next() => self.begun(begun)?,
-                Some(order) = orders.recv() => self.cancel(order).await?,
+                Some(asked) = orders.recv() => self.asked(asked).await?,
                 () = tokio::time::sleep(nap) => {}
             }
             self.gather().await?;
@@ -186,6 +186,13 @@ impl Core {
         slot.inbox.push_back(letter);
     }
 
+    async fn asked(&mut self, asked: Asked) -> Result<(), Error> {
+        match asked {
+            Asked::Cancel(order) => self.cancel(order).await,
+            Asked::Send(order) => self.send_order(order).await,
+        }
+    }
+
     /// Cancels a reaction, also one that has not begun yet.
     async fn cancel(&mut self, order: Order) -> Result<(), Error> {
         let is_starting = self.starting.values().any(|reaction| *reaction == order.reaction);
@@ -209,7 +216,7 @@ impl Core {
             return;
         }
         let what = What::Input(InputKind::Cancelled { by: order.by });
-        self.post(order.reaction, Letter { what, cause: None, reply: Some(order.reply) });
+        self.post(order.reaction, Letter { what, cause: None, reply: Some(Reply::Cancel(order.reply)) });
     }
 
     /// Keeps the place, and the table of open reactions with it.

@@ -9,19 +9,18 @@ use domain::ids::ReactionId;
 use domain::reaction::{Effect, Event, State};
 use eventlog::crypto::Sealer;
 use eventlog::record::{self, Item, NewEvent, Outcome, Write};
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::{error, warn};
 
-use super::slot::{Letter, What};
-use super::{Cancelled, Error, Tools};
+use super::slot::{Letter, Reply, What};
+use super::{Error, Tools};
 
 /// A step that has been decided, and is not encoded yet.
 pub(super) struct Draft {
     pub(super) reaction: ReactionId,
     /// What it was decided on, unless that is the input among the events.
     pub(super) what: Option<What>,
-    pub(super) reply: Option<oneshot::Sender<Cancelled>>,
+    pub(super) reply: Option<Reply>,
     /// The input, and what was decided on it.
     pub(super) events: Vec<Event>,
     /// What the events are sealed with; nothing is left of one who was erased, and nothing of theirs is said.

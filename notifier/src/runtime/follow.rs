@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::customer_event::CustomerEvent;
 use domain::ids::{Position, TenantId};
-use domain::reaction::{Effect, InputKind, Match, StepId};
+use domain::reaction::{Effect, Event, InputKind, Match, StepId};
 use domain::time::Stamp;
 use eventlog::crypto::Opened;
 use eventlog::record::{
@@ -74,6 +74,7 @@ impl Core {
             let end = Head { position: row.position, stamp: row.stamp };
             match row.stream.kind {
                 StreamKind::Reaction if row.event_type == Match::TYPE => matches.push(row),
+                StreamKind::Reaction if row.event_type == Event::REDRIVEN => self.redriven(&row).await?,
                 StreamKind::Customer => self.offer(&row).await?,
                 StreamKind::Template => self.sources.template_changed(&row.stream.tenant),
                 _ => {}

@@ -21,6 +21,7 @@ mod expects;
 mod follow;
 mod lanes;
 mod options;
+mod orders;
 mod perform;
 mod rate;
 mod resume;
@@ -41,6 +42,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use self::breaker::Rule as BreakerRule;
 pub use self::options::Options;
+pub use self::orders::{Decided, Redrive};
 pub use self::rate::Rate;
 use crate::endpoint::Endpoints;
 
@@ -64,8 +66,8 @@ pub struct Tools {
 /// Runs reactions.
 pub struct Notifier {
     tools: Tools,
-    orders: mpsc::Sender<Order>,
-    inbox: mpsc::Receiver<Order>,
+    orders: mpsc::Sender<Asked>,
+    inbox: mpsc::Receiver<Asked>,
 }
 
 /// Why the notifier stopped.
@@ -94,12 +96,18 @@ pub enum Cancelled {
 
 /// Asks a running notifier for things.
 #[derive(Clone)]
-pub struct Handle(mpsc::Sender<Order>);
+pub struct Handle(mpsc::Sender<Asked>);
 
 /// The notifier is not running (any more).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the notifier is not running")]
 pub struct NotRunning;
+
+/// What a running notifier is asked.
+enum Asked {
+    Cancel(Order),
+    Send(orders::SendOrder),
+}
 
 struct Order {
     tenant: TenantId,
@@ -150,7 +158,7 @@ impl Handle {
     ) -> Result<Cancelled, NotRunning> {
         let (reply, answer) = oneshot::channel();
         let order = Order { tenant: tenant.clone(), reaction, by: by.to_owned(), reply };
-        self.0.send(order).await.map_err(|_| NotRunning)?;
+        self.0.send(Asked::Cancel(order)).await.map_err(|_| NotRunning)?;
         answer.await.map_err(|_| NotRunning)
     }
 }

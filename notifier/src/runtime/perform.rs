@@ -86,7 +86,8 @@ impl Core {
             // The next poll asks anew; an old answer is of no use.
             let grace = if job.poll { Duration::ZERO } else { self.tools.options.grace };
             let who = (job.reaction, job.step);
-            let task = attempt::start(job, request, endpoints, grace, reports);
+            let may_hold = !job.poll;
+            let task = attempt::start(job, request, endpoints, grace, may_hold, reports);
             self.attempts.insert(who, task);
         }
     }
@@ -305,7 +306,8 @@ impl Slot {
             poll.asked += 1;
             idempotency_key = format!("{idempotency_key}/{}", poll.asked);
         }
-        let Request { endpoint, verb, params, attempt, limit_ms, possibly_sent_twice, .. } = request.clone();
+        let Request { endpoint, verb, params, attempt, limit_ms, possibly_sent_twice, released, .. } =
+            request.clone();
         Some(endpoint::Request {
             tenant: self.owner.tenant.clone(),
             reaction: self.id,
@@ -317,6 +319,7 @@ impl Slot {
             attempt,
             limit: Duration::from_millis(limit_ms),
             possibly_sent_twice,
+            released,
         })
     }
 }

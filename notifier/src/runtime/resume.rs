@@ -63,7 +63,7 @@ impl Core {
                 _ if self.open.contains_key(&reaction) => self.post(reaction, letter),
                 _ => {
                     if let Some(reply) = letter.reply {
-                        let _ = reply.send(Cancelled::Finished);
+                        reply.refused(None);
                     }
                 }
             }
@@ -72,13 +72,45 @@ impl Core {
     }
 
     /// Folds a reaction's stream and takes up what is outstanding in it, but for what is under way in this run.
-    async fn resume(
+    pub(super) async fn resume(
         &mut self,
         id: ReactionId,
         owner: Owner,
         flights: HashSet<StepId>,
         preparing: HashSet<StepId>,
     ) -> Result<(), Error> {
+        let (mut slot, hopeless) = self.folded(id, owner).await?;
+        slot.flights = flights;
+        slot.preparing = preparing;
+        let over = slot.is_over();
+        self.changes.insert(id, (!over).then(|| slot.owner.clone()));
+        if over && slot.flights.is_empty() {
+            return Ok(());
+        }
+        let tenant = slot.owner.tenant.clone();
+        self.open.insert(id, slot);
+        match hopeless {
+            _ if over => Ok(()),
+            Some(reason) => {
+                self.post(id, Letter::new(What::BreakOff(reason), None));
+                Ok(())
+            }
+            None => self.take_up(id, &tenant).await,
+        }
+    }
+
+    /// Reads a reaction that is over back, for what somebody wants of it; whether there is such a one.
+    pub(super) async fn reopen(&mut self, id: ReactionId, owner: Owner) -> Result<bool, Error> {
+        let (slot, hopeless) = self.folded(id, owner).await?;
+        let good = hopeless.is_none() && slot.is_over();
+        if good {
+            self.open.insert(id, slot);
+        }
+        Ok(good)
+    }
+
+    /// What a reaction's stream comes to, and why it cannot go on if it cannot.
+    async fn folded(&mut self, id: ReactionId, owner: Owner) -> Result<(Slot, Option<String>), Error> {
         let stream = owner.stream(id);
         let history = History::read(&self.tools.record, &self.tools.vault, &mut self.sources, &stream).await;
         let mut slot = Slot::new(id, owner);
@@ -108,23 +140,7 @@ impl Core {
                 Some(hopeless.to_string())
             }
         };
-        slot.flights = flights;
-        slot.preparing = preparing;
-        let over = slot.is_over();
-        self.changes.insert(id, (!over).then(|| slot.owner.clone()));
-        if over && slot.flights.is_empty() {
-            return Ok(());
-        }
-        let tenant = slot.owner.tenant.clone();
-        self.open.insert(id, slot);
-        match hopeless {
-            _ if over => Ok(()),
-            Some(reason) => {
-                self.post(id, Letter::new(What::BreakOff(reason), None));
-                Ok(())
-            }
-            None => self.take_up(id, &tenant).await,
-        }
+        Ok((slot, hopeless))
     }
 
     /// Takes up what is outstanding.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use domain::ids::{CustomerId, EventId, Partition, Position, ReactionId, TenantId};
 use domain::json::Json;
-use domain::reaction::{Answer, InputKind, Pinned, State, StepId};
+use domain::reaction::{Answer, InputKind, Outcome, Pinned, State, StepId};
 use eventlog::record::{Item, StreamId, StreamKind};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::Cancelled;
+use super::{Cancelled, Decided};
 
 /// Whose a reaction is: what is kept of it in the table of open reactions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,7 +74,35 @@ pub(super) struct Poll {
 pub(super) struct Letter {
     pub(super) what: What,
     pub(super) cause: Option<Position>,
-    pub(super) reply: Option<oneshot::Sender<Cancelled>>,
+    pub(super) reply: Option<Reply>,
+}
+
+/// Who waits for what becomes of an order.
+pub(super) enum Reply {
+    Cancel(oneshot::Sender<Cancelled>),
+    Send(oneshot::Sender<Decided>),
+}
+
+impl Reply {
+    /// It is in the log.
+    pub(super) fn done(self) {
+        // Whoever asked may have gone away.
+        match self {
+            Self::Cancel(reply) => drop(reply.send(Cancelled::Cancelled)),
+            Self::Send(reply) => drop(reply.send(Decided::Done)),
+        }
+    }
+
+    /// It has no place any more.
+    pub(super) fn refused(self, ending: Option<&Outcome>) {
+        match self {
+            Self::Cancel(reply) => drop(reply.send(match ending {
+                Some(Outcome::Cancelled { .. }) => Cancelled::Already,
+                _ => Cancelled::Finished,
+            })),
+            Self::Send(reply) => drop(reply.send(Decided::NotSo)),
+        }
+    }
 }
 
 pub(super) enum What {
@@ -121,7 +149,7 @@ impl Slot {
 
     /// Whether it is over.
     pub(super) fn is_over(&self) -> bool {
-        self.broken_off || self.state.finished().is_some()
+        self.broken_off || self.state.is_over()
     }
 
     /// Whether an input would still change anything or belongs into the audit.
@@ -131,12 +159,16 @@ impl Slot {
             InputKind::Answered { .. } | InputKind::EventAppended { .. } => true,
             InputKind::Polled { poll, .. } => self.state.is_open(*poll),
             InputKind::SendResumed { send } => self.state.is_open(*send),
+            InputKind::SendReleased { send, .. } | InputKind::SendDiscarded { send, .. } => {
+                self.state.held().any(|held| held.id == *send)
+            }
+            InputKind::SendRedriven { key, .. } => self.state.may_redrive(key),
             InputKind::TimerFired { timer } => self.state.is_open(*timer),
             InputKind::ExpectMet { expect, .. }
             | InputKind::ExpectMissed { expect }
             | InputKind::ExpectRefused { expect, .. } => self.state.is_open(*expect),
             InputKind::EventRefused { append, .. } => self.state.is_open(*append),
-            InputKind::Cancelled { .. } => !self.is_over(),
+            InputKind::Cancelled { .. } => !self.broken_off && self.state.finished().is_none(),
         }
     }
 }

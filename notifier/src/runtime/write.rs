@@ -11,8 +11,8 @@ use tracing::warn;
 
 use super::core::Core;
 use super::draft::{Batch, Decided, Draft, Landed};
-use super::slot::{Letter, Slot, What};
-use super::{Cancelled, Error, Tools};
+use super::slot::{Letter, Reply, Slot, What};
+use super::{Error, Tools};
 use crate::history::step_of;
 
 /// So many batches may be on their way: one is committed while the next is sealed, and one more is decided.
@@ -139,7 +139,7 @@ impl Core {
         let owner = slot.owner.clone();
         let over = slot.is_over();
         match &letter.what {
-            What::Input(InputKind::Started(_)) if !over => {
+            What::Input(InputKind::Started(_) | InputKind::SendRedriven { .. }) if !over => {
                 self.changes.insert(reaction, Some(owner.clone()));
             }
             What::Input(InputKind::Polled { poll, .. }) => self.poll_again(reaction, *poll, stamp),
@@ -159,7 +159,7 @@ impl Core {
             self.changes.insert(reaction, None);
         }
         if let Some(reply) = letter.reply {
-            let _ = reply.send(Cancelled::Cancelled);
+            reply.done();
         }
         for order in self.early.remove(&reaction).unwrap_or_default() {
             self.post_cancel(order);
@@ -203,10 +203,7 @@ impl Tools {
         };
         if slot.broken_off || !slot.takes(&kind) {
             if let Some(reply) = reply {
-                let _ = reply.send(match slot.state.finished() {
-                    Some(Ending::Cancelled { .. }) => Cancelled::Already,
-                    _ => Cancelled::Finished,
-                });
+                reply.refused(slot.state.finished());
             }
             return Ok(None);
         }
@@ -219,7 +216,10 @@ impl Tools {
             return self.break_off(slot, ERASED.to_owned(), cause, reply, fence).await.map(Some);
         }
         let by = match &kind {
-            InputKind::Cancelled { by } => Some(by.clone()),
+            InputKind::Cancelled { by }
+            | InputKind::SendReleased { by, .. }
+            | InputKind::SendDiscarded { by, .. }
+            | InputKind::SendRedriven { by, .. } => Some(by.clone()),
             _ => None,
         };
         if let InputKind::ExpectMet { position, .. } = &kind {
@@ -248,7 +248,7 @@ impl Tools {
         slot: &mut Slot,
         reason: String,
         cause: Option<Position>,
-        reply: Option<tokio::sync::oneshot::Sender<Cancelled>>,
+        reply: Option<Reply>,
         fence: Option<&Fence>,
     ) -> Result<Draft, Error> {
         warn!(tenant.id = %slot.owner.tenant, reaction.id = %slot.id, %reason, "a reaction is broken off");

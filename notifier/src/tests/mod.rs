@@ -4,5 +4,6 @@ mod augments;
 mod commands;
 mod crash;
 mod endpoints;
+mod held;
 pub(crate) mod stand_in;
 mod world;

@@ -20,13 +20,13 @@ use crate::model::{Batch, Model, Target};
 
 pub(crate) const MODEL: Model = Model {
     name: "sends",
-    id: "projection.sends.v1",
-    tables: &["send_v1"],
-    schema: "CREATE TABLE IF NOT EXISTS send_v1$ (
+    id: "projection.sends.v2",
+    tables: &["send_v2"],
+    schema: "CREATE TABLE IF NOT EXISTS send_v2$ (
         position INTEGER PRIMARY KEY, tenant TEXT NOT NULL, customer BLOB NOT NULL, reaction BLOB NOT NULL,
-        key TEXT NOT NULL, step INTEGER NOT NULL, endpoint TEXT NOT NULL, verb TEXT NOT NULL, state TEXT NOT NULL,
+        key TEXT NOT NULL, step INTEGER, endpoint TEXT NOT NULL, verb TEXT NOT NULL, state TEXT NOT NULL,
         attempts INTEGER NOT NULL, twice INTEGER NOT NULL, begun INTEGER NOT NULL, ended INTEGER,
-        at INTEGER NOT NULL, updated INTEGER NOT NULL,
+        at INTEGER NOT NULL, updated INTEGER NOT NULL, redriven INTEGER NOT NULL,
         UNIQUE (reaction, key), UNIQUE (reaction, step), UNIQUE (tenant, position),
         UNIQUE (tenant, customer, position), UNIQUE (tenant, state, position)) STRICT",
     batch: || Box::new(Sends::default()),
@@ -43,8 +43,8 @@ struct Sends {
 struct Stored {
     tenant: String,
     view: SendView,
-    /// The step of its last attempt.
-    step: StepId,
+    /// The step of its last attempt; none if it never began.
+    step: Option<StepId>,
     /// Whether its row is there already.
     stored: bool,
 }
@@ -54,13 +54,12 @@ impl Batch for Sends {
         let Body::Reaction(id, event) = &entry.body else { return Ok(()) };
         match &**event {
             Event::Effect(Effect::Send(request)) if !request.poll => self.begun(*id, request, entry, target),
-            Event::Effect(Effect::Note(Note { remark: Remark::PossiblySentTwice { send }, .. })) => {
-                self.change(*id, *send, target, |view| view.possibly_sent_twice = true)
-            }
+            Event::Effect(Effect::Note(Note { remark, .. })) => self.noted(*id, remark, entry, target),
             Event::Input(Input { kind: InputKind::Answered { send, answer }, .. }) => {
                 self.change(*id, *send, target, |view| {
                     view.state = match answer {
                         Answer::Succeeded(_) => SendState::Succeeded,
+                        Answer::Failed(failure) if failure.held => SendState::Held,
                         Answer::Failed(_) => SendState::Failed,
                     };
                     view.ended = Some(entry.position);
@@ -74,6 +73,20 @@ impl Batch for Sends {
                     view.updated = entry.stamp;
                 })
             }
+            Event::Input(Input { kind: InputKind::SendDiscarded { send, .. }, .. }) => {
+                self.change(*id, *send, target, |view| {
+                    view.state = SendState::Failed;
+                    view.updated = entry.stamp;
+                })
+            }
+            Event::Input(Input { kind: InputKind::SendRedriven { key, .. }, .. }) => {
+                let position = self.with_key(*id, key, target)?;
+                if let Some(row) = position.and_then(|position| self.touched.get_mut(&position)) {
+                    row.view.redriven = true;
+                    row.view.updated = entry.stamp;
+                }
+                Ok(())
+            }
             Event::Matched(_) | Event::Input(_) | Event::Effect(_) => Ok(()),
         }
     }
@@ -86,6 +99,54 @@ impl Batch for Sends {
 }
 
 impl Sends {
+    fn noted(
+        &mut self,
+        reaction: ReactionId,
+        remark: &Remark,
+        entry: &Entry,
+        target: &Target<'_>,
+    ) -> Result<(), Error> {
+        match remark {
+            Remark::PossiblySentTwice { send } => {
+                self.change(reaction, *send, target, |view| view.possibly_sent_twice = true)
+            }
+            Remark::HeldNoMore { send } => self.change(reaction, *send, target, |view| {
+                view.state = SendState::Failed;
+                view.updated = entry.stamp;
+            }),
+            Remark::NotSent { endpoint, verb, key, .. } => {
+                self.not_sent(reaction, [endpoint, verb, key], entry, target)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// One that failed before it began.
+    fn not_sent(
+        &mut self,
+        reaction: ReactionId,
+        [endpoint, verb, key]: [&String; 3],
+        entry: &Entry,
+        target: &Target<'_>,
+    ) -> Result<(), Error> {
+        let Some(customer) = entry.customer else { return Ok(()) };
+        let position = self.with_key(reaction, key, target)?.unwrap_or(entry.position);
+        let row = self.touched.entry(position).or_insert_with(|| Stored {
+            tenant: entry.tenant.0.clone(),
+            step: None,
+            stored: false,
+            view: SendView::new(entry, reaction, customer, key, endpoint, verb),
+        });
+        row.step = None;
+        row.view.state = SendState::Failed;
+        row.view.attempts += 1;
+        row.view.begun = entry.position;
+        row.view.ended = Some(entry.position);
+        row.view.updated = entry.stamp;
+        self.by_key.insert((reaction, key.clone()), position);
+        Ok(())
+    }
+
     /// An attempt begins: the first one, or one more of a send that is known.
     fn begun(
         &mut self,
@@ -96,29 +157,15 @@ impl Sends {
     ) -> Result<(), Error> {
         // Without a customer there is nobody to seal for: no reaction's entry is so.
         let Some(customer) = entry.customer else { return Ok(()) };
-        let known = self.with_key(reaction, request, target)?;
+        let known = self.with_key(reaction, &request.key, target)?;
         let position = known.unwrap_or(entry.position);
         let row = self.touched.entry(position).or_insert_with(|| Stored {
             tenant: entry.tenant.0.clone(),
-            step: request.id,
+            step: Some(request.id),
             stored: false,
-            view: SendView {
-                position,
-                reaction,
-                customer,
-                key: request.key.clone(),
-                endpoint: request.endpoint.clone(),
-                verb: request.verb.clone(),
-                state: SendState::Begun,
-                attempts: 0,
-                possibly_sent_twice: false,
-                begun: entry.position,
-                ended: None,
-                at: entry.stamp,
-                updated: entry.stamp,
-            },
+            view: SendView::new(entry, reaction, customer, &request.key, &request.endpoint, &request.verb),
         });
-        row.step = request.id;
+        row.step = Some(request.id);
         row.view.state = SendState::Begun;
         row.view.attempts += 1;
         row.view.possibly_sent_twice |= request.possibly_sent_twice;
@@ -139,7 +186,7 @@ impl Sends {
         let position = self.with_step(reaction, step, target)?;
         // Not there: an answer to an attempt that another one has followed, or to a poll.
         let row = position.and_then(|position| self.touched.get_mut(&position));
-        if let Some(row) = row.filter(|row| row.step == step) {
+        if let Some(row) = row.filter(|row| row.step == Some(step)) {
             change(&mut row.view);
         }
         Ok(())
@@ -148,14 +195,14 @@ impl Sends {
     fn with_key(
         &mut self,
         reaction: ReactionId,
-        request: &Request,
+        key: &str,
         target: &Target<'_>,
     ) -> Result<Option<Position>, Error> {
-        if let Some(position) = self.by_key.get(&(reaction, request.key.clone())) {
+        if let Some(position) = self.by_key.get(&(reaction, key.to_owned())) {
             return Ok(Some(*position));
         }
-        let sql = format!("SELECT {COLUMNS}, tenant, step FROM send_v1$ WHERE reaction = ?1 AND key = ?2");
-        let found = target.find(&sql, (reaction.0, &request.key), stored)?;
+        let sql = format!("SELECT {COLUMNS}, tenant, step FROM send_v2$ WHERE reaction = ?1 AND key = ?2");
+        let found = target.find(&sql, (reaction.0, key), stored)?;
         Ok(found.map(|row| self.hold(row)))
     }
 
@@ -168,7 +215,7 @@ impl Sends {
         if let Some(position) = self.by_step.get(&(reaction, step)) {
             return Ok(Some(*position));
         }
-        let sql = format!("SELECT {COLUMNS}, tenant, step FROM send_v1$ WHERE reaction = ?1 AND step = ?2");
+        let sql = format!("SELECT {COLUMNS}, tenant, step FROM send_v2$ WHERE reaction = ?1 AND step = ?2");
         let found = target.find(&sql, (reaction.0, step.0), stored)?;
         Ok(found.map(|row| self.hold(row)))
     }
@@ -177,29 +224,36 @@ impl Sends {
     fn hold(&mut self, row: Stored) -> Position {
         let position = row.view.position;
         self.by_key.insert((row.view.reaction, row.view.key.clone()), position);
-        self.by_step.insert((row.view.reaction, row.step), position);
+        if let Some(step) = row.step {
+            self.by_step.insert((row.view.reaction, step), position);
+        }
         self.touched.entry(position).or_insert(row);
         position
     }
 }
 
 fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<Stored> {
-    Ok(Stored { view: read(row)?, tenant: row.get(13)?, step: StepId(row.get(14)?), stored: true })
+    Ok(Stored {
+        view: read(row)?,
+        tenant: row.get(14)?,
+        step: row.get::<_, Option<u32>>(15)?.map(StepId),
+        stored: true,
+    })
 }
 
 impl Stored {
     fn write(&self, target: &Target<'_>) -> Result<(), Error> {
         let view = &self.view;
         let ended = view.ended.map(|position| position.0);
-        let changing = (self.step.0, view.state.name(), view.attempts, view.possibly_sent_twice);
+        let step = self.step.map(|step| step.0);
+        let (state, attempts, twice) = (view.state.name(), view.attempts, view.possibly_sent_twice);
         if self.stored {
-            let (step, state, attempts, twice) = changing;
-            let row = (view.position.0, step, state, attempts, twice, view.begun.0, ended, view.updated.0);
-            let sql = "UPDATE send_v1$ SET step = ?2, state = ?3, attempts = ?4, twice = ?5, begun = ?6,
-                ended = ?7, updated = ?8 WHERE position = ?1";
+            let (at, begun, updated) = (view.position.0, view.begun.0, view.updated.0);
+            let row = (at, step, state, attempts, twice, begun, ended, updated, view.redriven);
+            let sql = "UPDATE send_v2$ SET step = ?2, state = ?3, attempts = ?4, twice = ?5, begun = ?6,
+                ended = ?7, updated = ?8, redriven = ?9 WHERE position = ?1";
             return target.execute(sql, row).map(|_| ());
         }
-        let (step, state, attempts, twice) = changing;
         let row = (
             view.position.0,
             &self.tenant,
@@ -216,9 +270,10 @@ impl Stored {
             ended,
             view.at.0,
             view.updated.0,
+            view.redriven,
         );
-        let sql =
-            "INSERT INTO send_v1$ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+        let sql = "INSERT INTO send_v2$ VALUES \
+            (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
         target.execute(sql, row).map(|_| ())
     }
 }

@@ -18,14 +18,16 @@ pub struct SendFilter {
     pub endpoint: Option<String>,
     /// Of this reaction.
     pub reaction: Option<ReactionId>,
+    /// Not made once more on somebody's request.
+    pub not_redriven: bool,
     /// Begun at this time or later.
     pub from: Option<Stamp>,
     /// Begun before this time.
     pub to: Option<Stamp>,
 }
 
-pub(crate) const COLUMNS: &str =
-    "position, reaction, customer, key, endpoint, verb, state, attempts, twice, begun, ended, at, updated";
+pub(crate) const COLUMNS: &str = "position, reaction, customer, key, endpoint, verb, state, attempts, twice, begun, ended, at, updated, \
+     redriven";
 
 pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<SendView> {
     let state: String = row.get(6)?;
@@ -43,6 +45,7 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<SendView> {
         ended: row.get::<_, Option<u64>>(10)?.map(Position),
         at: Stamp(row.get(11)?),
         updated: Stamp(row.get(12)?),
+        redriven: row.get(13)?,
     })
 }
 
@@ -61,10 +64,11 @@ impl Views {
         conditions.and("state = ?", filter.state.map(|state| Value::from(state.name().to_owned())));
         conditions.and("endpoint = ?", filter.endpoint.map(Value::from));
         conditions.and("reaction = ?", filter.reaction.map(|id| Value::from(id.0.to_vec())));
+        conditions.and("redriven = ?", filter.not_redriven.then_some(Value::from(0)));
         conditions.and("at >= ?", filter.from.map(|stamp| Value::from(stamp.0)));
         conditions.and("at < ?", filter.to.map(|stamp| Value::from(stamp.0)));
         self.ask(move |connection| {
-            let (sql, values) = conditions.newest_first(COLUMNS, "send_v1");
+            let (sql, values) = conditions.newest_first(COLUMNS, "send_v2");
             let mut statement = connection.prepare_cached(&sql)?;
             Ok(statement.query_map(params_from_iter(values), read)?.collect::<Result<_, _>>()?)
         })
@@ -79,7 +83,7 @@ impl Views {
         let tenant = tenant.0.clone();
         self.ask(move |connection| {
             let sql =
-                format!("SELECT {COLUMNS} FROM send_v1 WHERE reaction = ?1 AND key = ?2 AND tenant = ?3");
+                format!("SELECT {COLUMNS} FROM send_v2 WHERE reaction = ?1 AND key = ?2 AND tenant = ?3");
             let values = (id.reaction.0, id.key, tenant);
             Ok(connection.prepare_cached(&sql)?.query_row(values, read).optional()?)
         })

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use domain::ids::{CustomerId, MalformedId, Position, ReactionId};
 use domain::time::Stamp;
 
+use crate::entry::Entry;
+
 /// A send's id: its idempotency key (reaction, place in the program, attempt group) in the form of an id. It says
 /// nothing of a position, from which a tenant could tell how much others do.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,6 +16,14 @@ pub struct SendId {
     pub(crate) reaction: ReactionId,
     /// The idempotency key.
     pub(crate) key: String,
+}
+
+impl SendId {
+    /// The id of a reaction's send of that key; none if the key is not one of its.
+    pub fn of_key(reaction: ReactionId, key: &str) -> Option<Self> {
+        let (of, _) = key.split_once('/')?;
+        (of == reaction.to_string()).then(|| Self { reaction, key: key.to_owned() })
+    }
 }
 
 impl fmt::Display for SendId {
@@ -95,9 +105,38 @@ pub struct SendView {
     pub at: Stamp,
     /// When something last happened to it.
     pub updated: Stamp,
+    /// Whether it failed for good and was made once more on somebody's request.
+    pub redriven: bool,
 }
 
 impl SendView {
+    /// One of which the first is heard.
+    pub(super) fn new(
+        entry: &Entry,
+        reaction: ReactionId,
+        customer: CustomerId,
+        key: &str,
+        endpoint: &str,
+        verb: &str,
+    ) -> Self {
+        Self {
+            position: entry.position,
+            reaction,
+            customer,
+            key: key.to_owned(),
+            endpoint: endpoint.to_owned(),
+            verb: verb.to_owned(),
+            state: SendState::Begun,
+            attempts: 0,
+            possibly_sent_twice: false,
+            begun: entry.position,
+            ended: None,
+            at: entry.stamp,
+            updated: entry.stamp,
+            redriven: false,
+        }
+    }
+
     /// Its id.
     pub fn id(&self) -> SendId {
         SendId { reaction: self.reaction, key: self.key.clone() }

@@ -192,6 +192,8 @@ pub fn send(n: u8, step: u32, attempt: u32, place: &str) -> Event {
         key: format!("{}/{place}/0", reaction(n)),
         limit_ms: 15_000,
         possibly_sent_twice: attempt > 1,
+        released: false,
+        again_of: None,
     }))
 }
 

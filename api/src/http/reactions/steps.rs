@@ -88,9 +88,12 @@ fn place<'a>(event: &'a Event, places: &'a BTreeMap<StepId, Path>) -> Option<&'a
         Event::Effect(Effect::Note(note)) => Some(&note.place),
         Event::Input(input) => match &input.kind {
             InputKind::Started(_) | InputKind::Cancelled { .. } => None,
+            InputKind::SendRedriven { place, .. } => Some(place),
             InputKind::Answered { send: id, .. }
             | InputKind::Polled { poll: id, .. }
             | InputKind::SendResumed { send: id }
+            | InputKind::SendReleased { send: id, .. }
+            | InputKind::SendDiscarded { send: id, .. }
             | InputKind::TimerFired { timer: id }
             | InputKind::ExpectMet { expect: id, .. }
             | InputKind::ExpectMissed { expect: id }
@@ -133,7 +136,10 @@ fn input_described(input: &InputKind, said: &mut Object) {
         InputKind::EventRefused { reason, .. } | InputKind::ExpectRefused { reason, .. } => {
             said.set("error", reason.as_str())
         }
-        InputKind::Cancelled { by } => said.set("by", by.as_str()),
+        InputKind::Cancelled { by }
+        | InputKind::SendReleased { by, .. }
+        | InputKind::SendDiscarded { by, .. }
+        | InputKind::SendRedriven { by, .. } => said.set("by", by.as_str()),
         InputKind::SendResumed { .. } | InputKind::TimerFired { .. } | InputKind::ExpectMissed { .. } => {}
     }
 }
@@ -152,6 +158,9 @@ fn answer_described(answer: &Answer, said: &mut Object) {
             said.set("retryable", failure.retryable);
             said.set("ambiguous", failure.ambiguous);
             said.set("timed-out", failure.timed_out);
+            if failure.held {
+                said.set("held", true);
+            }
             (failure.status, failure.took_ms)
         }
     };
@@ -220,6 +229,14 @@ fn remark_described(remark: &Remark, said: &mut Object) {
             ("block-restarted", None)
         }
         Remark::PossiblySentTwice { .. } => ("possibly-sent-twice", None),
+        Remark::NotSent { endpoint, verb, key, reason, .. } => {
+            said.set("endpoint", endpoint.as_str());
+            said.set("verb", verb.as_str());
+            said.set("idempotency-key", key.as_str());
+            ("not-sent", Some(reason))
+        }
+        Remark::Held { reason, .. } => ("held", Some(reason)),
+        Remark::HeldNoMore { .. } => ("held-no-more", None),
         Remark::Late { .. } => ("late", None),
     };
     said.set("remark", word);
@@ -275,6 +292,8 @@ mod tests {
             key: "RE/0.2/1".into(),
             limit_ms: 15_000,
             possibly_sent_twice: false,
+            released: false,
+            again_of: None,
         });
         let met = InputKind::ExpectMet { expect: StepId(9), position: Position(90), event: Object::new() };
         let answer = Answer::Succeeded(Success { took_ms: 3, ..Success::default() });

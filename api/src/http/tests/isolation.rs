@@ -81,7 +81,7 @@ impl Asked<'_> {
     /// The path with a tenant and an item in it, with its query.
     fn path(&self, url: &str, tenant: &str, item: &str, customer: &str) -> String {
         let mut path = url.replace("{tid}", tenant);
-        for name in ["{id}", "{type}", "{key}"] {
+        for name in ["{id}", "{type}", "{key}", "{ticket}"] {
             path = path.replace(name, item);
         }
         assert!(!path.contains('{'), "{path}: say what it names");

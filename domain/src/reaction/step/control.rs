@@ -12,7 +12,8 @@ impl Run<'_> {
     /// Begins one attempt of a task's command.
     pub(super) fn attempt(&mut self, id: TaskId) {
         let most = self.rules().commands;
-        if self.state.commands >= most {
+        // What somebody asks for is asked for once each time.
+        if self.state.commands >= most && !self.is_again(id) {
             let reason = format!("more than {most} commands in one reaction");
             return self.finish(Outcome::Failed { reason });
         }
@@ -74,6 +75,9 @@ impl Run<'_> {
     /// An attempt of the command succeeded; `got` is what its `success` sees.
     pub(super) fn succeed(&mut self, id: TaskId, got: Option<Arc<Object>>) {
         self.let_go_under(id);
+        if self.is_again(id) {
+            return self.again_over(id);
+        }
         let Some((task, command)) = self.task(id) else { return };
         if command.success.is_some() {
             let scope = got.or_else(|| task.scope.clone());
@@ -103,6 +107,10 @@ impl Run<'_> {
         }
         if left > 0 {
             self.note(id, Remark::RetriesDropped { left });
+        }
+        if self.is_again(id) {
+            self.note(id, Remark::CommandFailed { reason: broken.reason });
+            return self.again_over(id);
         }
         if command.failure.is_some() {
             self.note(id, Remark::FailureTaken { reason: broken.reason });

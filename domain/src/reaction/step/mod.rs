@@ -9,7 +9,7 @@ mod control;
 mod delay;
 mod event;
 mod expect;
-
+mod hold;
 mod poll;
 mod send;
 mod seq_par;
@@ -99,6 +99,9 @@ impl<'a> Run<'a> {
             InputKind::Answered { send, answer } => self.answered(*send, answer),
             InputKind::Polled { poll, answer, .. } => self.polled(*poll, answer),
             InputKind::SendResumed { send } => self.resumed(*send),
+            InputKind::SendReleased { send, by: _ } => self.released(*send),
+            InputKind::SendDiscarded { send, by } => self.discarded(*send, by),
+            InputKind::SendRedriven { key, place, params, by: _ } => self.redriven(key, place, params),
             InputKind::TimerFired { timer } => self.fired(*timer),
             InputKind::ExpectMet { expect, event, .. } => self.expect_met(*expect, event),
             InputKind::ExpectMissed { expect } => self.expect_missed(*expect),
@@ -222,10 +225,18 @@ impl<'a> Run<'a> {
     }
 
     fn let_go_of_steps(&mut self, of: impl Fn(TaskId) -> bool) {
-        let let_go = &mut self.state.let_go;
-        self.state.open.retain(|step, open| {
+        let State { let_go, open, tasks, .. } = &mut *self.state;
+        let effects = &mut self.effects;
+        open.retain(|step, open| {
             if !of(open.task) {
                 return true;
+            }
+            if let (Some(Task { stage: Stage::Held(_), path, .. }), Effect::Send(_)) =
+                (tasks.get(&open.task), &open.effect)
+            {
+                let remark = Remark::HeldNoMore { send: *step };
+                effects.push(Effect::Note(Note { place: path.clone(), remark }));
+                return false;
             }
             let place = match &open.effect {
                 Effect::Send(request) => Some(&request.place),
@@ -241,8 +252,10 @@ impl<'a> Run<'a> {
 
     fn finish(&mut self, outcome: Outcome) {
         self.agenda.clear();
-        self.let_go_of_steps(|_| true);
-        self.state.tasks.clear();
+        // What somebody made send again goes on beside the program.
+        let again: BTreeSet<TaskId> = self.state.again.keys().copied().collect();
+        self.let_go_of_steps(|task| !again.contains(&task));
+        self.state.tasks.retain(|task, _| again.contains(task));
         self.state.finished = Some(outcome.clone());
         self.effects.push(Effect::Finished(outcome));
     }

@@ -205,8 +205,9 @@ async fn in_force(
         Err(error) => return Err(unreadable(&error)),
     };
     if integration.on_ambiguous == OnAmbiguous::Hold {
-        if request.possibly_sent_twice {
-            return Err(refused("it may have been sent already, and this integration holds such sends"));
+        if request.possibly_sent_twice && !request.released {
+            let error = "it may have been sent already, and this integration holds such sends".to_owned();
+            return Err(Answer::Failed(Failure { error, held: true, ..Failure::default() }));
         }
         sent.hold_if_ambiguous();
     }

@@ -27,6 +27,7 @@ fn request(endpoint: &str, verb: &str, params: &str) -> Request {
         attempt: 1,
         limit: Duration::from_secs(15),
         possibly_sent_twice: false,
+        released: false,
     }
 }
 

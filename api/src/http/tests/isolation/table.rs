@@ -184,6 +184,13 @@ pub const DECLARED: &[Declared] = &[
     row("GET /tenants/{tid}/reactions", 200, "").query(LISTS).paged(),
     row("GET /tenants/{tid}/reactions/{id}", 200, "").of(Names::Reaction).tells(),
     row("POST /tenants/{tid}/reactions/{id}/cancel", 200, "").of(Names::Reaction),
+    row("GET /tenants/{tid}/sends", 200, "").tells(),
+    row("POST /tenants/{tid}/sends/redrive", 200, r#"{"dry-run":true}"#),
+    // Neither has a send that is held.
+    row("POST /tenants/{tid}/sends/{id}/release", 404, ""),
+    row("POST /tenants/{tid}/sends/{id}/discard", 404, ""),
+    row("POST /tenants/{tid}/ticket", 200, ""),
+    row("GET /stream/{ticket}", 404, ""),
     row("GET /tenants/{tid}/audit", 200, "").tells().paged(),
     row("GET /tenants", 200, ""),
     row("POST /tenants", 409, r#"{"id":"mine","name":"mine"}"#),
