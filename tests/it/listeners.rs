@@ -140,8 +140,8 @@ struct Datasift {
 
 impl Datasift {
     fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a test peer's part");
+        let port = listener.local_addr().expect("a test peer's part").port();
         let (wanted, sent) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
         let (serving, keep) = (wanted.clone(), asked.clone());
@@ -163,7 +163,7 @@ impl Datasift {
         let mut head = String::new();
         let mut reader = BufReader::new(stream);
         while reader.read_line(&mut head)? > 2 {}
-        keep.lock().unwrap().push(head);
+        keep.lock().expect("a test peer's part").push(head);
         let mut out = stream;
         let mut chunk = |text: &str| write!(out, "{:x}\r\n{text}\r\n", text.len());
         stream.set_nodelay(true)?;
@@ -252,7 +252,11 @@ impl Drop for Killed {
 
 /// sockudo, a server that speaks Pusher's protocol.
 fn sockudo() -> (Killed, u16) {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .expect("a test peer's part")
+        .local_addr()
+        .expect("a test peer's part")
+        .port();
     let set = [
         ("HOST", "127.0.0.1"),
         ("METRICS_ENABLED", "false"),
@@ -294,8 +298,12 @@ fn frames_passed(proxy: &Proxy) -> Vec<usize> {
             rest = next;
             let Ok(frame) = serde_json::from_slice::<Value>(frame) else { continue };
             if frame["event"] == "lead" {
-                let data: Value = serde_json::from_str(frame["data"].as_str().unwrap_or_default()).unwrap();
-                numbers.push(usize::try_from(data["n"].as_u64().unwrap()).unwrap());
+                let data: Value = serde_json::from_str(frame["data"].as_str().unwrap_or_default())
+                    .expect("a test peer's part");
+                numbers.push(
+                    usize::try_from(data["n"].as_u64().expect("a test peer's part"))
+                        .expect("a test peer's part"),
+                );
             }
         }
     }

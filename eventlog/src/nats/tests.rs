@@ -207,9 +207,11 @@ async fn a_stream_of_another_life_of_the_record_is_emptied_before_it_is_gone_on_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_with_other_settings_and_a_server_that_is_not_there_are_refused_with_what_to_do() {
     let server = NatsServer::start();
+    let temp = TempRecord::new();
+    temp.tenant("acme", "id").await;
     Nats::connect(Options::new(server.url()), &*temp.record).await.unwrap();
     let other = Options { retention: Duration::from_secs(60), ..Options::new(server.url()) };
-    let refused = Nats::connect(other).await.err().unwrap();
+    let refused = Nats::connect(other, &*temp.record).await.err().unwrap();
     assert!(matches!(refused, Error::Settings { .. }), "{refused}");
     assert!(refused.to_string().contains("nats stream edit CXENGAGE_LOG --max-age 60s"), "{refused}");
     let foreign = TempRecord::new();
