@@ -14,8 +14,8 @@ fn ticket(tenant: &Tenant) -> String {
 /// Opens a stream, or says with which status it is refused.
 fn open(server: &Server, ticket: &str) -> Result<WebSocket<TcpStream>, u16> {
     let authority = server.base().trim_start_matches("http://");
-    let socket = TcpStream::connect(authority).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let socket = TcpStream::connect(authority).expect("a connection");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     match tungstenite::client(format!("ws://{authority}/1.0/stream/{ticket}"), socket) {
         Ok((socket, _)) => Ok(socket),
         Err(HandshakeError::Failure(Error::Http(response))) => Err(response.status().as_u16()),
@@ -26,7 +26,7 @@ fn open(server: &Server, ticket: &str) -> Result<WebSocket<TcpStream>, u16> {
 /// The next text.
 fn next(socket: &mut WebSocket<TcpStream>) -> String {
     loop {
-        match socket.read().unwrap() {
+        match socket.read().expect("a message") {
             Message::Text(text) => return text.to_string(),
             Message::Ping(_) => {}
             other => panic!("{other:?}"),
@@ -37,7 +37,7 @@ fn next(socket: &mut WebSocket<TcpStream>) -> String {
 /// With what the other side closes.
 fn end(socket: &mut WebSocket<TcpStream>) -> CloseCode {
     loop {
-        match socket.read().unwrap() {
+        match socket.read().expect("a message") {
             Message::Close(frame) => return frame.expect("a reason").code,
             Message::Ping(_) => {}
             other => panic!("{other:?}"),
