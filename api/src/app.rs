@@ -249,6 +249,9 @@ impl App {
             edges: JoinSet::new(),
             tasks: JoinSet::new(),
         };
+        if let Some(tail) = &tail {
+            app.watch(tail.clone());
+        }
         app.follow(&system, engine, notifier, listeners);
         let head = system.record.head().borrow().position;
         catch_up(&system.views, head).await?;
@@ -264,6 +267,17 @@ impl App {
         app.stream(&state);
         app.listen(&state, &config).await?;
         Ok(app)
+    }
+
+    /// Tells the readers of new rows, wherever they come from.
+    fn watch(&mut self, tail: Arc<Tail>) {
+        let stop = self.readers.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = tail.watch() => Ok(()),
+                () = stop.cancelled() => Ok(()),
+            }
+        });
     }
 
     /// Starts the readers of the record.

@@ -36,8 +36,14 @@ impl World {
 
     /// A publisher with the tenant's own NATS user.
     async fn publisher(&self) -> Client {
-        let options = async_nats::ConnectOptions::new().custom_inbox_prefix("_INBOX.acme");
-        options.connect(self.nats.url_of("acme", "a")).await.expect("a connection")
+        let options = async_nats::ConnectOptions::with_user_and_password("acme".into(), "a".into());
+        options.custom_inbox_prefix("_INBOX.acme").connect(self.nats.url()).await.expect("a connection")
+    }
+
+    /// With the server's own NATS user.
+    async fn own(&self) -> Client {
+        let options = async_nats::ConnectOptions::with_user_and_password("cxengage".into(), "own".into());
+        options.connect(self.nats.url()).await.expect("a connection")
     }
 }
 
@@ -91,7 +97,7 @@ async fn a_request_is_answered_as_over_rest_once_the_event_is_kept() {
         assert_eq!(refused["status"], status, "{body}: {refused}");
         assert!(refused["error"].as_str().unwrap().contains(says), "{body}: {refused}");
     }
-    let own = async_nats::connect(world.nats.url_of("cxengage", "own")).await.unwrap();
+    let own = world.own().await;
     let nobody = ask(&own, "cxengage.request.nobody", None, r#"{"id":"7"}"#).await;
     assert_eq!(nobody["status"], 404, "{nobody}");
 }
@@ -170,7 +176,7 @@ async fn a_tenants_user_reaches_no_other_tenants_subjects() {
     let globex = world.server.tenant("globex");
     globex.pattern(r#"(event (= type "left"))"#, r#"(send echo message {:message "secret"})"#);
     let publisher = world.publisher().await;
-    let own = async_nats::connect(world.nats.url_of("cxengage", "own")).await.unwrap();
+    let own = world.own().await;
     let mut heard = own.subscribe("cxengage.matches.globex").await.unwrap();
     own.flush().await.unwrap();
     let mut theirs = Vec::new();

@@ -7,6 +7,7 @@ use eventlog::nats;
 
 /// NATS, for publishers and for many workers.
 #[derive(clap::Args)]
+#[group(skip)]
 #[command(next_help_heading = "NATS")]
 pub(super) struct Options {
     /// NATS servers with JetStream, 2.10 or newer: nats://[user:password@]host[:port] or tls://…; several for a

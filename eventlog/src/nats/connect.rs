@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, jetstream};
+use async_nats::{Client, ConnectOptions, ServerAddr, jetstream};
 use domain::ids::Position;
+use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 
 use crate::record::{self, Record, Select};
@@ -118,8 +119,8 @@ impl Nats {
         let own = identity(record).await?;
         let url = without_password(&options.url);
         let failed = |reason: String| Error::Connect { url: url.clone(), reason };
-        let servers: Vec<&str> = options.url.split(',').map(str::trim).collect();
-        let setup = setup(&options).await.map_err(|error| failed(error.to_string()))?;
+        let servers = servers(&options.url).map_err(|error| failed(error.to_string()))?;
+        let setup = setup(&options, &servers).await.map_err(|error| failed(error.to_string()))?;
         let client = tokio::time::timeout(CONNECT, setup.connect(servers))
             .await
             .map_err(|_| failed("no answer within 10 s".into()))?
@@ -158,7 +159,23 @@ async fn identity(record: &dyn Record) -> Result<String, record::Error> {
     Ok(hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
 }
 
-async fn setup(options: &Options) -> std::io::Result<ConnectOptions> {
+fn servers(url: &str) -> std::io::Result<Vec<ServerAddr>> {
+    url.split(',').map(|one| one.trim().parse()).collect()
+}
+
+/// Who the URLs say that we are: a user with a password, or a token alone. The client passes them over by itself.
+fn logged_in(setup: ConnectOptions, servers: &[ServerAddr]) -> ConnectOptions {
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let Some((server, user)) = servers.iter().find_map(|server| Some((server, server.username()?))) else {
+        return setup;
+    };
+    match server.password() {
+        Some(password) => setup.user_and_password(decoded(user), decoded(password)),
+        None => setup.token(decoded(user)),
+    }
+}
+
+async fn setup(options: &Options, servers: &[ServerAddr]) -> std::io::Result<ConnectOptions> {
     let mut setup = ConnectOptions::new()
         .name("cxengage")
         .ping_interval(Duration::from_secs(5))
@@ -166,6 +183,7 @@ async fn setup(options: &Options) -> std::io::Result<ConnectOptions> {
             Duration::from_millis(100).saturating_mul(u32::try_from(attempt.min(20)).unwrap_or(20))
         })
         .event_callback(|event| async move { tracing::info!(%event, "NATS") });
+    setup = logged_in(setup, servers);
     if let Some(file) = &options.credentials {
         setup = setup.credentials_file(file).await?;
     }

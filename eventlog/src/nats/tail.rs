@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::pull::{Ordered, OrderedConfig};
@@ -52,6 +52,7 @@ pub struct Tail {
     record: Arc<dyn Record>,
     window: Mutex<Window>,
     head: watch::Sender<Head>,
+    nats: OnceLock<Nats>,
     counts: [AtomicU64; 4],
 }
 
@@ -111,10 +112,17 @@ impl Window {
 }
 
 impl Tail {
-    /// A tail of a record. It reads from the record alone until it [follows](Self::follow) the stream.
+    /// A tail of a record. It reads from the record alone until it [follows](Self::follow) the stream; its head moves
+    /// on while somebody [watches](Self::watch).
     pub fn new(record: Arc<dyn Record>) -> Arc<Self> {
         let (head, _) = watch::channel(*record.head().borrow());
-        Arc::new(Self { record, window: Mutex::default(), head, counts: Default::default() })
+        Arc::new(Self {
+            record,
+            window: Mutex::default(),
+            head,
+            nats: OnceLock::new(),
+            counts: Default::default(),
+        })
     }
 
     /// Where rows came from so far.
@@ -129,17 +137,15 @@ impl Tail {
         }
     }
 
-    /// Follows the stream for ever, and the record wherever the stream does not keep up.
+    /// Follows the stream for ever.
     pub async fn follow(self: Arc<Self>, nats: Nats) {
-        let bring = async {
-            loop {
-                if let Err(error) = self.bring(&nats).await {
-                    tracing::warn!(%error, "rows come from the record until the stream is there again");
-                }
-                sleep(PAUSE).await;
+        let nats = self.nats.get_or_init(|| nats);
+        loop {
+            if let Err(error) = self.bring(nats).await {
+                tracing::warn!(%error, "rows come from the record until the stream is there again");
             }
-        };
-        tokio::join!(bring, self.watch(&nats));
+            sleep(PAUSE).await;
+        }
     }
 
     /// Takes what the stream brings.
@@ -195,14 +201,14 @@ impl Tail {
         })
     }
 
-    /// Tells the readers of rows that the stream does not bring in time.
-    async fn watch(&self, nats: &Nats) {
+    /// Tells the readers, for ever, of rows that the stream does not bring in time; of every row while there is none.
+    pub async fn watch(self: Arc<Self>) {
         let mut below = self.record.head();
         let mut patience: Option<(Head, Instant)> = None;
         loop {
             let end = *below.borrow_and_update();
             let behind = end.position > self.head.borrow().position;
-            if behind && !nats.is_connected() {
+            if behind && !self.nats.get().is_some_and(Nats::is_connected) {
                 self.advance(end);
             } else if behind && patience.is_none() {
                 patience = Some((end, Instant::now() + PATIENCE));

@@ -32,6 +32,7 @@ impl World {
         let tail = Tail::new(temp.record.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(Relay::new(nats.clone(), temp.record.clone()).run());
+        tasks.spawn(tail.clone().watch());
         tasks.spawn(tail.clone().follow(nats.clone()));
         Self { door: temp.door(), temp, tenant, tail, nats, tasks, sent: 0 }
     }
@@ -155,6 +156,7 @@ async fn a_row_that_the_stream_skips_doubles_or_breaks_is_taken_from_the_record(
     let nats = Nats::connect(Options::new(server.url()), &*temp.record).await.unwrap();
     let tail = Tail::new(temp.record.clone());
     let mut tasks = JoinSet::new();
+    tasks.spawn(tail.clone().watch());
     tasks.spawn(tail.clone().follow(nats.clone()));
     let mut world = World { door: temp.door(), temp, tenant, tail, nats, tasks, sent: 0 };
     let mut feed = world.feed();
@@ -197,6 +199,7 @@ async fn a_stream_of_another_life_of_the_record_is_emptied_before_it_is_gone_on_
     publish.await.unwrap().await.unwrap();
     world.tail = Tail::new(world.temp.record.clone());
     world.tasks.spawn(Relay::new(world.nats.clone(), world.temp.record.clone()).run());
+    world.tasks.spawn(world.tail.clone().watch());
     world.tasks.spawn(world.tail.clone().follow(world.nats.clone()));
     let mut feed = world.feed();
     world.until_brought(5).await;
