@@ -46,7 +46,7 @@ pub async fn redrive(call: Call) -> Result<Answer, Problem> {
     for some in sent.chunks(AT_ONCE) {
         let asked = some.iter().map(|(view, request)| again(&call, view, request, dry_run));
         for ((view, _), done) in some.iter().zip(try_join_all(asked).await?) {
-            made.extend(done.then(|| (*view).clone()));
+            made.extend(done.then(|| SendView { redriven: !dry_run, ..(*view).clone() }));
         }
     }
     answer(&call, made, more).await
