@@ -113,12 +113,16 @@ pub async fn settle(state: &State, position: Position) {
     }
 }
 
-/// What was there a moment ago.
+/// What was made or changed a moment ago.
 ///
 /// # Errors
-/// 404: it was deleted meanwhile.
-pub fn seen<T>(view: Option<T>) -> Result<T, Problem> {
-    view.ok_or_else(|| Problem::missing("it was deleted meanwhile"))
+/// 404: it was deleted meanwhile; 503: it is stored, and the read models are late.
+pub fn seen<T>(state: &State, view: Option<T>) -> Result<T, Problem> {
+    let head = state.record.head().borrow().position;
+    view.ok_or_else(|| match *state.views.progress().borrow() >= head {
+        true => Problem::missing("it was deleted meanwhile"),
+        false => Problem::late("it is stored, but cannot be read yet: look for it in a while"),
+    })
 }
 
 impl<E: std::error::Error> From<CommandError<E>> for Problem

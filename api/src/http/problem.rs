@@ -69,6 +69,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, error)
     }
 
+    /// 503: done, and not to be seen yet.
+    pub fn late(error: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, error).header(header::RETRY_AFTER, "1")
+    }
+
     /// 409.
     pub fn conflict(error: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, error)

@@ -51,7 +51,7 @@ pub async fn create(call: Call) -> Result<Answer, Problem> {
     let _turn = call.state.turns.of(&call.tenant).await;
     let last = call.state.views.last_augment_number(&call.tenant).await?;
     let id = change::create::<Augment>(&call, last, command).await?;
-    let view = change::seen(call.state.views.augment(&call.tenant, &AugmentId(id)).await?)?;
+    let view = change::seen(&call.state, call.state.views.augment(&call.tenant, &AugmentId(id)).await?)?;
     Ok(Answer::created(shown(&view.id, &view.definition)).version(view.version))
 }
 

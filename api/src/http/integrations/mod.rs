@@ -108,7 +108,7 @@ fn repeats_kind(fields: &mut Fields, name: &'static str, kind: Kind) {
 }
 
 async fn view(call: &Call, kind: Kind) -> Result<IntegrationView, Problem> {
-    change::seen(call.state.views.integration(&call.tenant, kind).await?)
+    change::seen(&call.state, call.state.views.integration(&call.tenant, kind).await?)
 }
 
 async fn answer(call: &Call, view: &IntegrationView) -> Result<Answer, Problem> {

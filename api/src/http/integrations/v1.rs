@@ -117,7 +117,7 @@ fn asked(properties: Object, kind: Kind) -> Result<Asked, Problem> {
 }
 
 async fn tenant_uuid(call: &Call) -> Result<Uuid, Problem> {
-    let view = change::seen(call.state.views.tenant(&call.tenant).await?)?;
+    let view = change::seen(&call.state, call.state.views.tenant(&call.tenant).await?)?;
     view.uuid.parse().map_err(|_| Problem::internal("a tenant's uuid is none"))
 }
 

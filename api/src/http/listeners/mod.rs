@@ -62,7 +62,7 @@ pub async fn create(call: Call) -> Result<Answer, Problem> {
     let _turn = call.state.turns.of(&call.tenant).await;
     let last = call.state.views.last_listener_number(&call.tenant).await?;
     let id = change::create::<Listener>(&call, last, Command::Create(definition)).await?;
-    let view = change::seen(call.state.views.listener(&call.tenant, &ListenerId(id)).await?)?;
+    let view = change::seen(&call.state, call.state.views.listener(&call.tenant, &ListenerId(id)).await?)?;
     call.state.listeners.acted_upon(view.position).await;
     Ok(Answer::created(shown(&view.id, &view.definition)).version(view.version))
 }

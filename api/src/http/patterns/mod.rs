@@ -41,7 +41,7 @@ pub async fn create(call: Call) -> Result<Answer, Problem> {
     let command = Command::Create { name, description, status, when, then, templates, limits };
     let last = call.state.views.last_pattern_number(&call.tenant).await?;
     let id = change::create::<Pattern>(&call, last, command).await?;
-    let view = change::seen(call.state.views.pattern(&call.tenant, &PatternId(id)).await?)?;
+    let view = change::seen(&call.state, call.state.views.pattern(&call.tenant, &PatternId(id)).await?)?;
     Ok(Answer::created(shown(&view.id, &view.definition)).version(view.version))
 }
 

@@ -36,7 +36,7 @@ pub async fn create(call: Call) -> Result<Answer, Problem> {
     let command = Command::Create { name, description, template };
     let last = call.state.views.last_template_number(&call.tenant).await?;
     let id = change::create::<Template>(&call, last, command).await?;
-    let view = change::seen(call.state.views.template(&call.tenant, &TemplateId(id)).await?)?;
+    let view = change::seen(&call.state, call.state.views.template(&call.tenant, &TemplateId(id)).await?)?;
     Ok(Answer::created(shown(&view.id, &view.definition)).version(view.version))
 }
 

@@ -11,7 +11,7 @@ use super::problem::Problem;
 
 /// GET /tenants/{tid}
 pub async fn show(call: Call) -> Result<Answer, Problem> {
-    let view = change::seen(call.state.views.tenant(&call.tenant).await?)?;
+    let view = change::seen(&call.state, call.state.views.tenant(&call.tenant).await?)?;
     Ok(Answer::ok(Json::object([("id", view.id.as_str()), ("name", view.name.as_str())])))
 }
 
