@@ -69,7 +69,7 @@ async fn a_rebuild_equals_what_was_live_and_goes_live_at_its_place() {
     assert_eq!(bent.query_row(tables, [], |row| row.get::<_, u32>(0)).unwrap(), 0);
     let unknown = rebuild(&views, world.temp.record.clone(), &world.vault, Some("nonsense"), |_| ()).await;
     assert!(unknown.unwrap_err().to_string().contains("reactions"));
-    assert_eq!(names().len(), 9);
+    assert_eq!(names().len(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
