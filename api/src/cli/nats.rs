@@ -10,7 +10,7 @@ use eventlog::nats;
 #[group(skip)]
 #[command(next_help_heading = "NATS")]
 pub(super) struct Options {
-    /// NATS servers with JetStream, 2.10 or newer: nats://[user:password@]host[:port] or tls://…; several for a
+    /// NATS servers with JetStream, 2.10 or newer: `nats://[user:password@]host[:port]` or `tls://…`; several for a
     /// cluster, separated by commas.
     #[arg(long = "nats", id = "nats", env = "CXENGAGE_NATS", hide_env_values = true, value_name = "URL")]
     url: Option<String>,
