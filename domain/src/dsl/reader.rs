@@ -4,6 +4,8 @@
 //! [`Limits`] are held before anything is built. It knows parentheses, braces, strings, numbers and words; what a
 //! word means is the languages' business.
 
+use std::borrow::Cow;
+
 use super::diagnostic::{MOST, quoted};
 pub(super) use super::token::is_symbol;
 use super::token::{Bracket, Fragment, Token, begins_like_a_number, fragment, token};
@@ -12,31 +14,31 @@ use crate::json::Number;
 
 /// A form and where it stands.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Form {
+pub struct Form<'a> {
     /// What it is.
-    pub kind: FormKind,
+    pub kind: FormKind<'a>,
     /// Where it stands; for a list from its opening to its closing parenthesis.
     pub span: Span,
 }
 
 /// What a form is.
 #[derive(Clone, Debug, PartialEq)]
-pub enum FormKind {
+pub enum FormKind<'a> {
     /// `( … )`
-    List(Vec<Form>),
+    List(Vec<Form<'a>>),
     /// `{ … }` (then only): its forms in order, names and values in turn.
-    Map(Vec<Form>),
+    Map(Vec<Form<'a>>),
     /// `"…"`, unescaped.
-    Text(String),
+    Text(Cow<'a, str>),
     /// A number.
     Number(Number),
     /// `true` or `false`.
     Bool(bool),
     /// Any other word, as it stands: symbols, and for `then` also `*name*`, `$name`, `+TM1`, `:name`.
-    Word(String),
+    Word(&'a str),
 }
 
-impl Form {
+impl Form<'_> {
     /// What it is, as a person would say it.
     pub(super) fn describe(&self) -> String {
         match &self.kind {
@@ -59,7 +61,7 @@ const DEEPEST: usize = 256;
 /// # Errors
 /// Every problem that can be told apart from the others, in the order of their places, but no more than a few: the
 /// rest of a text that is wrong from one end to the other says nothing new.
-pub fn read(source: &str, limits: &Limits) -> Result<Vec<Form>, Vec<Diagnostic>> {
+pub fn read<'a>(source: &'a str, limits: &Limits) -> Result<Vec<Form<'a>>, Vec<Diagnostic>> {
     match recover(source, limits) {
         (Some(forms), problems) if problems.is_empty() => Ok(forms),
         (_, problems) => Err(problems),
@@ -68,7 +70,7 @@ pub fn read(source: &str, limits: &Limits) -> Result<Vec<Form>, Vec<Diagnostic>>
 
 /// As [`read`]; where no more is wrong than parentheses, there are forms all the same (as if what is open were closed
 /// at the end, and a surplus closer were not there), in which more may be found to mend.
-pub(super) fn recover(source: &str, limits: &Limits) -> (Option<Vec<Form>>, Vec<Diagnostic>) {
+pub(super) fn recover<'a>(source: &'a str, limits: &Limits) -> (Option<Vec<Form<'a>>>, Vec<Diagnostic>) {
     if source.len() > limits.source {
         let message = format!("{} bytes of source; at most {} are taken", source.len(), limits.source);
         return (None, vec![Diagnostic::new(Code::Limit, Span::new(0, 0), message)]);
@@ -91,30 +93,30 @@ pub(super) fn recover(source: &str, limits: &Limits) -> (Option<Vec<Form>>, Vec<
     (reader.readable.then_some(reader.forms), reader.problems)
 }
 
-struct Reader<'a> {
+struct Reader<'a, 'l> {
     source: &'a str,
-    limits: &'a Limits,
+    limits: &'l Limits,
     /// What is open around the place, the innermost last.
-    open: Vec<Open>,
+    open: Vec<Open<'a>>,
     /// The forms read so far in the innermost of them.
-    forms: Vec<Form>,
+    forms: Vec<Form<'a>>,
     count: usize,
     problems: Vec<Diagnostic>,
     /// Whether no more than parentheses is wrong so far.
     readable: bool,
 }
 
-struct Open {
+struct Open<'a> {
     bracket: Bracket,
     at: usize,
     /// The forms that stand before it in what is around it.
-    before: Vec<Form>,
+    before: Vec<Form<'a>>,
 }
 
 /// Nothing more can be told from the rest of the text.
 struct Stop;
 
-impl<'a> Reader<'a> {
+impl<'a> Reader<'a, '_> {
     fn tokens(&mut self) -> Result<(), Stop> {
         let mut rest = self.source;
         while let Ok((after, token)) = token(rest) {
@@ -164,7 +166,7 @@ impl<'a> Reader<'a> {
         Stop
     }
 
-    fn push(&mut self, kind: FormKind, span: Span) -> Result<(), Stop> {
+    fn push(&mut self, kind: FormKind<'a>, span: Span) -> Result<(), Stop> {
         self.forms.push(Form { kind, span });
         self.counted(span)
     }
@@ -204,7 +206,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Makes a form of what was open up to `end`.
-    fn close(&mut self, open: Open, end: usize) {
+    fn close(&mut self, open: Open<'a>, end: usize) {
         let inside = std::mem::replace(&mut self.forms, open.before);
         let kind = match open.bracket {
             Bracket::Round => FormKind::List(inside),
@@ -229,11 +231,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn word(&mut self, word: &str, span: Span) -> Result<FormKind, Stop> {
+    fn word(&mut self, word: &'a str, span: Span) -> Result<FormKind<'a>, Stop> {
         match word {
             "true" => return Ok(FormKind::Bool(true)),
             "false" => return Ok(FormKind::Bool(false)),
-            _ if !begins_like_a_number(word) => return Ok(FormKind::Word(word.to_owned())),
+            _ if !begins_like_a_number(word) => return Ok(FormKind::Word(word)),
             _ => {}
         }
         let exponent = word.contains(['e', 'E']);
@@ -249,11 +251,11 @@ impl<'a> Reader<'a> {
 
     /// Reads a string from behind its opening quote; gives what follows its closing one.
     fn text(&mut self, mut rest: &'a str, quote: Span) -> Result<&'a str, Stop> {
-        let mut text = String::new();
+        let mut text = Cow::Borrowed("");
         while let Ok((after, fragment)) = fragment(rest) {
             match fragment {
-                Fragment::Plain(plain) => text.push_str(plain),
-                Fragment::Escaped(c) => text.push(c),
+                Fragment::Plain(plain) => text += plain,
+                Fragment::Escaped(c) => text.to_mut().push(c),
                 Fragment::Fault(message) => {
                     let span = Span::new(self.at(rest), self.at(after));
                     self.unreadable(Diagnostic::new(Code::Syntax, span, message))?;
@@ -291,7 +293,7 @@ mod tests {
                 FormKind::Text(text) => format!("{text:?}"),
                 FormKind::Number(number) => format!("#{number}"),
                 FormKind::Bool(value) => format!("#{value}"),
-                FormKind::Word(word) => word.clone(),
+                FormKind::Word(word) => (*word).to_owned(),
             };
             forms.iter().map(form).collect::<Vec<_>>().join(" ")
         }

@@ -126,8 +126,8 @@ impl Parser<'_> {
     }
 
     fn operands(&mut self, call: &Call<'_>) -> Option<(Operand, Operand)> {
-        let hint = format!("for example ({} name \"value\")", call.word);
-        let [a, b] = self.exactly(call, "two operands", &hint)?;
+        let hint = format_args!("for example ({} name \"value\")", call.word);
+        let [a, b] = self.exactly(call, "two operands", hint)?;
         self.warn_of_null(a);
         self.warn_of_null(b);
         let (a, b) = (self.operand(a), self.operand(b));
@@ -136,7 +136,7 @@ impl Parser<'_> {
 
     fn warn_of_null(&mut self, form: &Form) {
         let FormKind::Word(word) = &form.kind else { return };
-        if matches!(word.as_str(), "null" | "nil") {
+        if matches!(*word, "null" | "nil") {
             let message = format!("`{word}` is read as the name of an attribute, as any word is");
             let hint = "whether an attribute is there is asked by (exists a), or (not (exists a))";
             self.report(Diagnostic::new(Code::Suspicious, form.span, message).hint(hint));
@@ -145,8 +145,8 @@ impl Parser<'_> {
 
     fn operand(&mut self, form: &Form) -> Option<Operand> {
         match &form.kind {
-            FormKind::Word(word) if is_symbol(word) => Some(Operand::Attribute(word.clone())),
-            FormKind::Text(text) => Some(Operand::Text(text.clone())),
+            FormKind::Word(word) if is_symbol(word) => Some(Operand::Attribute((*word).to_owned())),
+            FormKind::Text(text) => Some(Operand::Text(text.clone().into_owned())),
             FormKind::Number(number) => Some(Operand::Number(number.clone())),
             FormKind::Bool(value) => Some(Operand::Bool(*value)),
             FormKind::Word(word) => {

@@ -4,6 +4,8 @@
 //! all there is to mend. Where a `fail` may stand is [`fail`]'s business, predicates are
 //! [`condition`](super::condition)'s.
 
+use std::fmt::Display;
+
 use super::fail::{self, Seat};
 use super::{Trigger, amount, bound};
 use crate::dsl::diagnostic::{nearest, quoted};
@@ -53,12 +55,12 @@ pub(super) fn find<T: Copy>(table: &[(&str, T)], word: &str) -> Option<T> {
 pub(super) struct Call<'f> {
     pub(super) word: &'f str,
     pub(super) word_span: Span,
-    pub(super) parts: &'f [Form],
+    pub(super) parts: &'f [Form<'f>],
     pub(super) span: Span,
 }
 
 impl<'f> Call<'f> {
-    pub(super) fn of(form: &'f Form) -> Option<Self> {
+    pub(super) fn of(form: &'f Form<'f>) -> Option<Self> {
         let FormKind::List(forms) = &form.kind else { return None };
         let (head, parts) = forms.split_first()?;
         let FormKind::Word(word) = &head.kind else { return None };
@@ -100,7 +102,7 @@ impl Parser<'_> {
     }
 
     /// A list that begins with a word; `what` is expected here.
-    pub(super) fn call<'f>(&mut self, form: &'f Form, what: &str) -> Option<Call<'f>> {
+    pub(super) fn call<'f>(&mut self, form: &'f Form<'f>, what: &str) -> Option<Call<'f>> {
         let call = Call::of(form);
         if call.is_none() {
             let message = match &form.kind {
@@ -130,10 +132,11 @@ impl Parser<'_> {
         &mut self,
         call: &Call<'f>,
         takes: &str,
-        hint: &str,
-    ) -> Option<&'f [Form; N]> {
+        hint: impl Display,
+    ) -> Option<&'f [Form<'f>; N]> {
         let problem = |span, what: &str| {
-            Diagnostic::new(Code::Shape, span, format!("`{}` takes {takes}; {what}", call.word)).hint(hint)
+            Diagnostic::new(Code::Shape, span, format!("`{}` takes {takes}; {what}", call.word))
+                .hint(hint.to_string())
         };
         if let Some(surplus) = call.parts.get(N) {
             self.report(problem(surplus.span, "this is one part too many"));
@@ -146,7 +149,7 @@ impl Parser<'_> {
     }
 
     /// At least one part.
-    pub(super) fn some<'f>(&mut self, call: &Call<'f>, takes: &str) -> &'f [Form] {
+    pub(super) fn some<'f>(&mut self, call: &Call<'f>, takes: &str) -> &'f [Form<'f>] {
         if call.parts.is_empty() {
             let message = format!("`{}` takes at least one {takes}", call.word);
             self.report(Diagnostic::new(Code::Shape, call.end(), message));

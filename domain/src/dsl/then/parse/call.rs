@@ -32,8 +32,8 @@ impl Parser<'_> {
         &mut self,
         command: &str,
         form: &Form,
-        forms: &'f [Form],
-    ) -> Option<(Head, &'f [Form])> {
+        forms: &'f [Form<'f>],
+    ) -> Option<(Head, &'f [Form<'f>])> {
         let [endpoint_form, verb_form, params_form, rest @ ..] = forms else {
             let message = format!("expected ({command} endpoint verb {{:name value …}} …)");
             return self.refuse(Code::Shape, form.span, message);
@@ -54,7 +54,7 @@ impl Parser<'_> {
 
     fn name(&mut self, form: &Form, what: &str) -> Option<String> {
         match &form.kind {
-            FormKind::Word(word) => Some(word.clone()),
+            FormKind::Word(word) => Some((*word).to_owned()),
             _ => self.refuse(Code::Shape, form.span, format!("expected {what}, found {}", found(form))),
         }
     }

@@ -173,8 +173,8 @@ impl Parser<'_> {
         let value = self.value(value);
         match &name.kind {
             FormKind::Word(word) if is_symbol(word) => {
-                self.set.insert(word.clone());
-                Some(plain(CommandKind::Set(word.clone(), value?), form))
+                self.set.insert((*word).to_owned());
+                Some(plain(CommandKind::Set((*word).to_owned(), value?), form))
             }
             _ => {
                 let message = format!("expected a variable's name, found {}", found(name));

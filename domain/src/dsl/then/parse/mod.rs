@@ -121,7 +121,7 @@ impl Parser<'_> {
 }
 
 /// The word that stands first in a list, in lower case, and the rest.
-fn head(form: &Form) -> Option<(String, &Form, &[Form])> {
+fn head<'f>(form: &'f Form<'f>) -> Option<(String, &'f Form<'f>, &'f [Form<'f>])> {
     let FormKind::List(forms) = &form.kind else { return None };
     let (first, rest) = forms.split_first()?;
     match &first.kind {

@@ -65,7 +65,7 @@ pub(super) struct Options {
 
 impl Parser<'_> {
     /// Divides what follows a block's word into members and options, which stand behind the members.
-    pub(super) fn divide<'f>(&mut self, forms: &'f [Form]) -> (&'f [Form], &'f [Form]) {
+    pub(super) fn divide<'f>(&mut self, forms: &'f [Form<'f>]) -> (&'f [Form<'f>], &'f [Form<'f>]) {
         let first = forms.iter().position(is_option).unwrap_or(forms.len());
         let (members, options) = forms.split_at(first);
         for form in options {

@@ -16,7 +16,7 @@ impl Parser<'_> {
     /// A value.
     pub(super) fn value(&mut self, form: &Form) -> Option<Value> {
         match &form.kind {
-            FormKind::Text(text) => Some(Value::Text(text.clone())),
+            FormKind::Text(text) => Some(Value::Text(text.clone().into_owned())),
             FormKind::Number(number) => Some(Value::Number(number.clone())),
             FormKind::Bool(value) => Some(Value::Bool(*value)),
             FormKind::Map(_) => {
