@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use engine::backtest::{self, Progress, Summary, input, patterns};
+use engine::backtest::input::{self, Taken};
+use engine::backtest::{self, Progress, Summary, patterns};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Failure, Outcome, say};
@@ -53,9 +54,10 @@ pub(super) fn run(options: &Options) -> Outcome {
     };
     let input =
         input::open(&options.events).map_err(|error| Failure::Failed(named(&options.events, &error)))?;
-    let bar = bar(options);
+    let taken = input.taken();
+    let bar = bar(&taken);
     let mut show = |progress: Progress| {
-        bar.set_position(progress.bytes);
+        bar.set_position(taken.bytes());
         let seconds = bar.elapsed().as_secs_f64().max(1e-3);
         bar.set_message(format!("{:.0} events/s", progress.lines as f64 / seconds));
     };
@@ -69,15 +71,12 @@ pub(super) fn run(options: &Options) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A bar of bytes, events a second and time left; hidden where no person looks on.
-fn bar(options: &Options) -> ProgressBar {
+/// A bar of bytes as they lie on the disk, events a second and time left; hidden where no person looks on.
+fn bar(taken: &Taken) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let name = options.events.to_string_lossy();
-    let compressed = name.ends_with(".gz") || name.ends_with(".zst");
-    let size = std::fs::metadata(&options.events).ok().filter(|_| !compressed).map(|m| m.len());
-    let (bar, template) = match size {
+    let (bar, template) = match taken.size() {
         Some(size) => (ProgressBar::new(size), "{bar:30} {bytes}/{total_bytes}, {msg}, {eta} left"),
         None => (ProgressBar::new_spinner(), "{spinner} {bytes}, {msg}, {elapsed}"),
     };

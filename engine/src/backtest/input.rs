@@ -3,6 +3,9 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Error, Progress};
 
@@ -12,20 +15,74 @@ pub const LONGEST_LINE: usize = 256 * 1024;
 /// About how much is handed on at a time: little enough to stay in a core's cache.
 const BLOCK: usize = 128 * 1024;
 
+/// Events' bytes, decompressed as they are read.
+pub struct Input {
+    bytes: Box<dyn Read + Send>,
+    taken: Taken,
+}
+
+/// How much of a file has been taken, as it lies on the disk.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    bytes: Arc<AtomicU64>,
+    size: Option<u64>,
+}
+
+impl Taken {
+    /// Its bytes so far: compressed ones, if it is compressed.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+
+    /// All that it has; nothing is known of a pipe's.
+    pub fn size(&self) -> Option<u64> {
+        self.size
+    }
+}
+
+/// What is read on its way out of a file, counted.
+struct Counted<R>(R, Arc<AtomicU64>);
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(buffer)?;
+        self.1.fetch_add(read as u64, Relaxed);
+        Ok(read)
+    }
+}
+
+impl Input {
+    /// How much of the file has been taken, now and while it is read.
+    pub fn taken(&self) -> Taken {
+        self.taken.clone()
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.bytes.read(buffer)
+    }
+}
+
 /// Opens a file of events; `-` is standard input. `.gz` and `.zst` are decompressed.
 ///
 /// # Errors
 /// The operating system's.
-pub fn open(path: &Path) -> io::Result<Box<dyn Read + Send>> {
+pub fn open(path: &Path) -> io::Result<Input> {
+    let counter = Arc::new(AtomicU64::new(0));
     if path == Path::new("-") {
-        return Ok(Box::new(io::stdin()));
+        let bytes = Box::new(Counted(io::stdin(), counter.clone()));
+        return Ok(Input { bytes, taken: Taken { bytes: counter, size: None } });
     }
     let file = File::open(path)?;
-    Ok(match path.extension().and_then(|e| e.to_str()) {
+    let size = Some(file.metadata()?).filter(|metadata| metadata.is_file()).map(|metadata| metadata.len());
+    let file = Counted(file, counter.clone());
+    let bytes: Box<dyn Read + Send> = match path.extension().and_then(|e| e.to_str()) {
         Some("gz") => Box::new(flate2::read::MultiGzDecoder::new(file)),
         Some("zst") => Box::new(zstd::Decoder::new(file)?),
         _ => Box::new(file),
-    })
+    };
+    Ok(Input { bytes, taken: Taken { bytes: counter, size } })
 }
 
 /// Lines that follow one another.

@@ -49,7 +49,15 @@ fn compressed_input_is_told_by_its_name_and_refused_where_it_is_cut() {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         let mut out = Vec::new();
-        run(&options, input::open(&path).unwrap(), &mut out, &mut |_| {}).unwrap();
+        let input = input::open(&path).unwrap();
+        let (taken, mut before) = (input.taken(), 0);
+        // What is taken is told in the file's own bytes, and as it goes.
+        let mut show = |_| {
+            assert!(taken.bytes() >= before && taken.bytes() > 0);
+            before = taken.bytes();
+        };
+        run(&options, input, &mut out, &mut show).unwrap();
+        assert_eq!((taken.bytes(), taken.size()), (bytes.len() as u64, Some(bytes.len() as u64)), "{name}");
         all.push(out);
         if *name != "e.jsonl" {
             std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
