@@ -31,7 +31,7 @@ const WHEN: &str = r#"(within 30 minutes
 
 const THEN: &str = r#"(seq (send twilio sms {:to-phone-number *phone* :from-phone-number "15551234"
                              :message "We are sorry that we missed your call"}
-                        :within 20 seconds)
+                        (within 20 seconds))
      (delay 5 minutes)
      (send webhook post {:url "https://example.com/hook" :body {:who *id* :kind "sorry" :n 3}}))"#;
 
