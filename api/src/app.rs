@@ -424,7 +424,7 @@ async fn sweep(system: &System) -> Result<(), Error> {
 fn store_options() -> sqlite::Options {
     let options = sqlite::Options::default();
     #[cfg(feature = "faults")]
-    let options = sqlite::Options { clock: eventlog::faults::Backwards::around(options.clock), ..options };
+    let options = sqlite::Options { clock: eventlog::faults::Bent::around(options.clock), ..options };
     options
 }
 

@@ -6,7 +6,8 @@
 //!
 //! The variable `CXENGAGE_FAULTS` orders them, separated by commas: `NAME=crash` (abort at the first passage),
 //! `NAME=crash@7` (at the seventh), `NAME=delay:50` (wait 50 ms at each), `NAME=error` (fail at each),
-//! `NAME=error@3` (at the third), `break:NAME`. What it does not know ends the process with exit code 2.
+//! `NAME=error@3` (at the third), `break:NAME`, `clock:MS` (the wall clock is so many milliseconds off). What it does not
+//! know ends the process with exit code 2.
 
 mod order;
 mod record;
@@ -15,7 +16,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use order::{Action, Order};
-pub use record::{Backwards, Faulty};
+pub use record::{Bent, Faulty};
 
 /// The variable that orders faults.
 pub const VARIABLE: &str = "CXENGAGE_FAULTS";
@@ -67,6 +68,8 @@ pub const BREAKS: &[&str] = &[
     "no-tenant-check",
     // Stamps follow a clock that is set back.
     "stamp-falls",
+    // A timer fires half a second before its time.
+    "timers-early",
     // A read model's place is committed before its rows.
     "place-before-rows",
     // A request goes out before "send begun" is in the record.
@@ -85,6 +88,7 @@ pub const OFTEN: &str = "checkpoints-often";
 struct Plan {
     orders: Vec<(Order, AtomicU64)>,
     broken: Vec<String>,
+    clock: i64,
 }
 
 fn plan() -> &'static Plan {
@@ -92,9 +96,11 @@ fn plan() -> &'static Plan {
     PLAN.get_or_init(|| {
         let text = std::env::var(VARIABLE).unwrap_or_default();
         match order::parse(&text) {
-            Ok((orders, broken)) => {
-                Plan { orders: orders.into_iter().map(|order| (order, AtomicU64::new(0))).collect(), broken }
-            }
+            Ok(orders) => Plan {
+                orders: orders.points.into_iter().map(|order| (order, AtomicU64::new(0))).collect(),
+                broken: orders.broken,
+                clock: orders.clock,
+            },
             Err(error) => {
                 tracing::error!("{VARIABLE}: {error}");
                 std::process::exit(2)
@@ -116,6 +122,11 @@ pub fn reach(name: &str) -> bool {
         }
     }
     fails
+}
+
+/// By how many milliseconds the wall clock is off.
+pub fn clock_off() -> i64 {
+    plan().clock
 }
 
 /// Whether that promise is broken.

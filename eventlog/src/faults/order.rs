@@ -20,17 +20,32 @@ pub(super) enum Action {
     Delay(Duration),
 }
 
-/// Orders and broken promises of a text such as `record.rows=crash@3,break:no-dedup`.
-pub(super) fn parse(text: &str) -> Result<(Vec<Order>, Vec<String>), String> {
-    let (mut orders, mut broken) = (Vec::new(), Vec::new());
+/// All that a text orders.
+#[derive(Debug, Default)]
+pub(super) struct Orders {
+    pub(super) points: Vec<Order>,
+    /// The promises that are broken.
+    pub(super) broken: Vec<String>,
+    /// By how many milliseconds the wall clock is off.
+    pub(super) clock: i64,
+}
+
+/// The orders of a text such as `record.rows=crash@3,break:no-dedup,clock:-3600000`.
+pub(super) fn parse(text: &str) -> Result<Orders, String> {
+    let mut orders = Orders::default();
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-        match part.strip_prefix("break:") {
-            Some(name) if BREAKS.contains(&name) || name == OFTEN => broken.push(name.to_owned()),
-            Some(name) => return Err(format!("there is no break {name:?}")),
-            None => orders.push(order(part)?),
+        match part.split_once(':') {
+            Some(("break", name)) if BREAKS.contains(&name) || name == OFTEN => {
+                orders.broken.push(name.to_owned());
+            }
+            Some(("break", name)) => return Err(format!("there is no break {name:?}")),
+            Some(("clock", off)) => {
+                orders.clock = off.parse().map_err(|_| format!("{off:?} is no number of milliseconds"))?;
+            }
+            _ => orders.points.push(order(part)?),
         }
     }
-    Ok((orders, broken))
+    Ok(orders)
 }
 
 fn order(part: &str) -> Result<Order, String> {
@@ -59,14 +74,22 @@ mod tests {
 
     #[test]
     fn orders_are_read_and_what_is_unknown_is_refused() {
-        let (orders, broken) = parse("record.rows=crash@3, send.begun=delay:50,break:no-dedup").unwrap();
+        let orders = parse("record.rows=crash@3, send.begun=delay:50,break:no-dedup,clock:-5").unwrap();
         let order = |point: &str, action, passage| Order { point: point.into(), action, passage };
         let delay = Action::Delay(Duration::from_millis(50));
-        assert_eq!(orders, [order("record.rows", Action::Crash, Some(3)), order("send.begun", delay, None)]);
-        assert_eq!(broken, ["no-dedup"]);
-        for wrong in
-            ["record.row=crash", "break:all", "record.rows", "record.rows=stop", "record.rows=crash@x"]
-        {
+        assert_eq!(
+            orders.points,
+            [order("record.rows", Action::Crash, Some(3)), order("send.begun", delay, None)]
+        );
+        assert_eq!((orders.broken, orders.clock), (vec!["no-dedup".to_owned()], -5));
+        for wrong in [
+            "record.row=crash",
+            "break:all",
+            "record.rows",
+            "record.rows=stop",
+            "record.rows=crash@x",
+            "clock:early",
+        ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -9,7 +9,7 @@ use domain::ids::{CustomerId, Position, TenantId};
 use domain::time::Stamp;
 use tokio::sync::watch;
 
-use super::{is_broken, reach};
+use super::{clock_off, is_broken, reach};
 use crate::record::{Clock, Error, Expect, Fence, Head, Item, Outcome, Record, Recorded, Select, StreamKind};
 
 /// The real record, with faults.
@@ -131,22 +131,22 @@ impl Record for Faulty {
     }
 }
 
-/// A clock that is set back by 3 s now and then, where the break `stamp-falls` is ordered.
-pub struct Backwards {
+/// A clock that is off by what is ordered, and is set back by 3 s now and then where the break `stamp-falls` is.
+pub struct Bent {
     clock: Arc<dyn Clock>,
     asked: AtomicI64,
 }
 
-impl Backwards {
+impl Bent {
     /// Around a clock.
     pub fn around(clock: Arc<dyn Clock>) -> Arc<dyn Clock> {
         Arc::new(Self { clock, asked: AtomicI64::new(0) })
     }
 }
 
-impl Clock for Backwards {
+impl Clock for Bent {
     fn now(&self) -> Stamp {
         let back = is_broken("stamp-falls") && self.asked.fetch_add(1, Ordering::Relaxed) / 50 % 2 == 1;
-        self.clock.now().after(if back { -3_000 } else { 0 })
+        self.clock.now().after(clock_off() + if back { -3_000 } else { 0 })
     }
 }
