@@ -32,6 +32,7 @@ use sha2::{Digest, Sha256};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::damage;
 use crate::http::dispatch::{Face, router};
 use crate::http::peer::Cidr;
 use crate::http::state::{Settings, State, System};
@@ -262,9 +263,10 @@ impl App {
         let state = Arc::new(state);
         if let (Some(options), Some(tail)) = (&config.nats, tail) {
             let checkpoints = Checkpoints::open(&config.data_dir)?;
-            app.distribute(options, home, tail, &state, checkpoints).await?;
+            app.distribute(options, home.clone(), tail, &state, checkpoints).await?;
         }
         app.stream(&state);
+        app.look_for_damage(home);
         app.listen(&state, &config).await?;
         Ok(app)
     }
@@ -338,6 +340,17 @@ impl App {
             }
         });
         Ok(())
+    }
+
+    /// Starts holding the whole record against its checksums: a server does not go on over one that is damaged.
+    fn look_for_damage(&mut self, record: Arc<dyn Record>) {
+        let stop = self.readers.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                damage = damage::look_for(record) => Err(damage.into()),
+                () = stop.cancelled() => Ok(()),
+            }
+        });
     }
 
     /// Starts handing out what generic sends say.

@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod cli;
+mod damage;
 pub mod http;
 pub mod memory;
 pub mod nats;

@@ -3,10 +3,12 @@
 //! This is the only crate that writes the record. Read [`record`] first (the port and its homes), then [`crypto`]
 //! (sealing), [`aggregates`] (cqrs-es over the port), [`customer_stream`] (the door through which every customer
 //! event comes), [`augment`] (what completes it on its way in), [`files`] (what is too long for an entry), [`checkpoint`] (where its
-//! readers keep their place), [`nats`] (how rows reach many workers).
+//! readers keep their place), [`check`] (the whole record against its checksums), [`nats`] (how rows reach many
+//! workers).
 
 pub mod aggregates;
 pub mod augment;
+pub mod check;
 pub mod checkpoint;
 pub mod crypto;
 pub mod customer_stream;

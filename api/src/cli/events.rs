@@ -32,6 +32,7 @@ const PAGE: usize = 1_000;
 pub(super) fn run(options: &Options) -> Outcome {
     super::block_on(async {
         let store = options.store.open().await?;
+        eventlog::check::check(&*store.record).await?;
         let tenant = store.tenant(&options.tenant).await?;
         // What comes after this is left for the next time, so that the stamp told below holds for all of it.
         let head = *store.record.head().borrow();

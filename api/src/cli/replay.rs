@@ -25,6 +25,7 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> Outcome {
     super::block_on(async {
         let store = options.store.open().await?;
+        eventlog::check::check(&*store.record).await?;
         let tenant = store.tenant(&options.tenant).await?;
         let matches = matches(&store, &tenant, options.from).await?;
         let decisions = decisions(&store, &tenant, options.from).await?;

@@ -126,6 +126,10 @@ impl Record for Faulty {
         Ok(erased)
     }
 
+    async fn fits_together(&self) -> Result<(), Error> {
+        self.0.fits_together().await
+    }
+
     async fn idempotent(&self, hash: [u8; 32]) -> Result<Option<Position>, Error> {
         if is_broken("no-dedup") { Ok(None) } else { self.0.idempotent(hash).await }
     }

@@ -304,6 +304,10 @@ impl Record for Tail {
         self.record.erase(tenant, customer).await
     }
 
+    async fn fits_together(&self) -> Result<(), Error> {
+        self.record.fits_together().await
+    }
+
     async fn idempotent(&self, hash: [u8; 32]) -> Result<Option<Position>, Error> {
         self.record.idempotent(hash).await
     }

@@ -379,4 +379,11 @@ pub trait Record: Send + Sync + 'static {
 
     /// The event that used this idempotency key (a hash of tenant and key) within the last 24 hours.
     async fn idempotent(&self, hash: [u8; 32]) -> Result<Option<Position>, Error>;
+
+    /// Holds what finds rows against the rows themselves, where the home does not answer for that: an index entry
+    /// that does not lead to its row leaves it out of an answer in silence. [`Error::Damaged`] where they do not fit.
+    /// Takes as long as reading everything does.
+    async fn fits_together(&self) -> Result<(), Error> {
+        Ok(())
+    }
 }

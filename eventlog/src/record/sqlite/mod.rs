@@ -187,6 +187,10 @@ impl Record for SqliteRecord {
         let now = self.now().0;
         self.readers.read(move |connection| reader::used(connection, &hash, now).map_err(failed)).await
     }
+
+    async fn fits_together(&self) -> Result<(), Error> {
+        self.readers.read(reader::fits_together).await
+    }
 }
 
 fn make_folder(folder: &Path) -> Result<(), Error> {

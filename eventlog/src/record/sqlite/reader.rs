@@ -141,6 +141,13 @@ fn stream(id: &StreamId) -> Plan {
     }
 }
 
+/// Holds the indexes and the pages of the file against each other.
+pub(super) fn fits_together(connection: &Connection) -> Result<(), Error> {
+    let verdict: String =
+        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(failed)?;
+    if verdict == "ok" { Ok(()) } else { Err(Error::Damaged(verdict)) }
+}
+
 /// The rows at these positions.
 pub(super) fn rows_at(connection: &Connection, positions: &[Position]) -> Result<Vec<Recorded>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM events WHERE position = ?1");
