@@ -16,6 +16,7 @@ mod model;
 mod rebuild;
 mod runner;
 mod store;
+mod sums;
 mod views;
 
 mod audit;

@@ -9,8 +9,8 @@ use rusqlite::{Connection, OptionalExtension, Params, Row};
 
 use crate::entry::Entry;
 use crate::{
-    Error, Page, audit, augments, clients, integrations, listeners, patterns, reactions, sends, templates,
-    tenants,
+    Error, Page, audit, augments, clients, integrations, listeners, patterns, reactions, sends, sums,
+    templates, tenants,
 };
 
 /// A read model.
@@ -104,13 +104,17 @@ impl Target<'_> {
 
     /// Makes the tables of a read model, if they are not there.
     pub fn create(&self, model: &Model) -> Result<(), Error> {
-        Ok(self.connection.execute_batch(&self.sql(model.schema))?)
+        self.connection.execute_batch(&self.sql(model.schema))?;
+        let keep = |table| Ok(sums::keep(self.connection, &format!("{table}{}", self.side.suffix()))?);
+        model.tables.iter().try_for_each(keep)
     }
 
     /// Drops the tables of a read model, and its place.
     pub fn drop(&self, model: &Model) -> Result<(), Error> {
         for table in model.tables {
-            self.connection.execute_batch(&format!("DROP TABLE IF EXISTS {table}{}", self.side.suffix()))?;
+            let table = format!("{table}{}", self.side.suffix());
+            self.connection.execute_batch(&format!("DROP TABLE IF EXISTS {table}"))?;
+            sums::forget(self.connection, &table)?;
         }
         self.execute(FORGET_PLACE, [self.place_id(model)]).map(|_| ())
     }
@@ -130,6 +134,9 @@ impl Target<'_> {
         format!("{}{}", model.id, self.side.suffix())
     }
 }
+
+/// The name of the table of places.
+pub(crate) const PLACES_TABLE: &str = "projection_v1";
 
 /// The table of places.
 pub(crate) const PLACES: &str = "CREATE TABLE IF NOT EXISTS projection_v1 (

@@ -14,7 +14,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::entry::Entry;
 use crate::model::{MODELS, Model, Side, Target};
 use crate::runner::BATCH;
-use crate::{Error, Views, entry, store};
+use crate::{Error, Views, entry, store, sums};
 
 /// How far a rebuild is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,9 +112,11 @@ fn advance(
 fn swap(connection: &Connection, model: &Model) -> Result<(), Error> {
     let beside = Side::Beside.suffix();
     for table in model.tables {
+        sums::rename(connection, &format!("{table}{beside}"), table)?;
         connection.execute_batch(&format!(
             "ALTER TABLE {table} RENAME TO {table}{OLD}; ALTER TABLE {table}{beside} RENAME TO {table};"
         ))?;
+        sums::keep(connection, table)?;
     }
     let sql = "UPDATE OR REPLACE projection_v1 SET id = ?1 WHERE id = ?1 || ?2";
     connection.execute(sql, (model.id, beside))?;

@@ -9,7 +9,8 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use crate::Error;
 use crate::entry::{Body, Entry};
 use crate::error::is_damage;
-use crate::model::{MODELS, Model, PLACES, Side, Target};
+use crate::model::{MODELS, Model, PLACES, PLACES_TABLE, Side, Target};
+use crate::sums;
 
 /// How long a statement waits for another process's transaction.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -35,22 +36,58 @@ fn open_sound(path: &Path) -> Result<Connection, Error> {
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768;
          PRAGMA journal_size_limit = 67108864;",
     )?;
-    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    sums::prepare(&connection)?;
+    let verdict: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if verdict != "ok" {
-        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-        return Err(rusqlite::Error::SqliteFailure(code, Some(verdict)).into());
+        return Err(damaged(verdict));
     }
     let transaction = Transaction::new_unchecked(&connection, TransactionBehavior::Immediate)?;
-    transaction.execute_batch(PLACES)?;
+    make(&transaction)?;
+    sound(&transaction)?;
     let live = Target { connection: &transaction, side: Side::Live };
     for model in MODELS {
-        live.create(model)?;
         if live.place(model)?.is_none() {
             live.move_to(model, Position(0), 0)?;
         }
     }
     transaction.commit()?;
     Ok(connection)
+}
+
+/// Makes the tables that are not there.
+fn make(connection: &Connection) -> Result<(), Error> {
+    connection.execute_batch(sums::SUMS)?;
+    connection.execute_batch(PLACES)?;
+    sums::keep(connection, PLACES_TABLE)?;
+    let live = Target { connection, side: Side::Live };
+    MODELS.iter().try_for_each(|model| live.create(model))
+}
+
+/// Holds the tables against those of a new file, and their rows against their sums.
+fn sound(connection: &Connection) -> Result<(), Error> {
+    if eventlog::broken!("no-checksum") {
+        return Ok(());
+    }
+    let new = Connection::open_in_memory()?;
+    sums::prepare(&new)?;
+    make(&new)?;
+    let found = sums::shapes(connection)?;
+    for (name, shape) in sums::shapes(&new)? {
+        if found.get(&name) != Some(&shape) {
+            return Err(damaged(format!("{name} does not have its shape")));
+        }
+    }
+    for table in MODELS.iter().flat_map(|model| model.tables).chain([&PLACES_TABLE]) {
+        if !sums::fits(connection, table)? {
+            return Err(damaged(format!("the rows of {table} do not fit their sum")));
+        }
+    }
+    Ok(())
+}
+
+fn damaged(what: String) -> Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    rusqlite::Error::SqliteFailure(code, Some(what)).into()
 }
 
 fn discard(path: &Path) -> Result<(), Error> {
