@@ -1,5 +1,7 @@
 //! The live engine over a record in a temporary folder: matches once, whatever is stopped, lost or damaged between.
 
+mod clock;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;

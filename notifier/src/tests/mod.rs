@@ -1,6 +1,7 @@
 //! Reactions end to end, on a record in a temporary folder, with a stand-in for the third party.
 
 mod augments;
+mod clock;
 mod commands;
 mod crash;
 mod endpoints;
