@@ -93,16 +93,17 @@ pub fn all(server: &mut Server, acme: &Tenant, patterns: &BTreeMap<&str, String>
     let mut faults = quiet(acme);
     matches(server, acme, patterns, &mut faults);
     reactions(acme, &patterns["hooks"], hook, &mut faults);
+    delays(&stored(server, &mut Faults::new()).1, &mut faults);
     let (code, said, counts) = server.cli(&["replay", "--tenant", "acme"]);
     if code != Some(0) {
         faults.push(format!("replay differs: {said}{counts}"));
     }
-    let before = shown(acme);
+    let before = shown(acme, &CUSTOMERS);
     let (code, _, said) = server.cli(&["rebuild"]);
     if code != Some(0) {
         faults.push(format!("a rebuild fails: {said}"));
     }
-    let after = shown(acme);
+    let after = shown(acme, &CUSTOMERS);
     let differ = before.iter().zip(&after).find(|(before, after)| before != after);
     if let Some((before, after)) = differ {
         faults.push(format!("read models made anew differ:\n  live  {before}\n  anew  {after}"));
@@ -154,6 +155,24 @@ fn matches(server: &Server, acme: &Tenant, patterns: &BTreeMap<&str, String>, fa
     }
 }
 
+/// Every delay of a second has come to its end once, and none before.
+fn delays(lines: &[Value], faults: &mut Faults) {
+    let stamps = |customer: &str, kind: &str| -> Vec<i64> {
+        let of = lines.iter().filter(|line| line["id"] == customer && line["type"] == kind);
+        of.filter_map(|line| line["@at"].as_i64()).collect()
+    };
+    for customer in CUSTOMERS {
+        // All are of the same length, so they end in the order in which they begin.
+        let (begun, ended) = (stamps(customer, "delayed"), stamps(customer, "made"));
+        if begun.len() != ended.len() {
+            faults.push(format!("{} delays of {customer} begun, {} ended", begun.len(), ended.len()));
+        }
+        if let Some((from, to)) = begun.iter().zip(&ended).find(|(from, to)| **to < **from + 1_000) {
+            faults.push(format!("a delay of {customer} ends early, after {} ms", to - from));
+        }
+    }
+}
+
 /// Every reaction has ended, once; every webhook of one came to the receiver, and one that came twice says so.
 fn reactions(acme: &Tenant, hooks: &str, hook: &StandIn, faults: &mut Faults) {
     let mut came: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -190,10 +209,10 @@ fn reactions(acme: &Tenant, hooks: &str, hook: &StandIn, faults: &mut Faults) {
     );
 }
 
-/// All that the read models show of the tenant.
-fn shown(acme: &Tenant) -> Vec<String> {
+/// All that the read models show of the tenant and of these customers.
+pub fn shown(acme: &Tenant, customers: &[&str]) -> Vec<String> {
     let lists = ["reactions", "audit"].map(str::to_owned).into_iter();
-    let lists = lists.chain(CUSTOMERS.map(|customer| format!("customers/{customer}")));
+    let lists = lists.chain(customers.iter().map(|customer| format!("customers/{customer}")));
     let mut all: Vec<_> = lists.flat_map(|list| acme.pages(&list)).map(|entry| entry.to_string()).collect();
     all.push(acme.get("patterns").body);
     all

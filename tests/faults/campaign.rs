@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,8 @@ pub struct Campaign {
     began: Instant,
     seed: u64,
     tally: Tally,
+    /// By how many milliseconds the server's clock is off, from its next start on.
+    pub clock: i64,
     /// What the audits found.
     pub faults: Faults,
 }
@@ -74,6 +76,7 @@ impl Campaign {
             began: Instant::now(),
             seed,
             tally: Tally::default(),
+            clock: 0,
             faults: Vec::new(),
         }
     }
@@ -100,6 +103,16 @@ impl Campaign {
         self.tally.kills += 1;
     }
 
+    /// A round that ends with kill -9, after which something is done to the data folder.
+    pub fn damage(&mut self, orders: &str, damage: impl FnOnce(&Path)) {
+        let (answers, data) = (self.dice.between(20, 120) as u64, self.server.data_dir());
+        self.round(orders, Some(answers), |server| {
+            server.kill();
+            damage(&data);
+        });
+        self.tally.kills += 1;
+    }
+
     /// A round that ends with a power cut after some answers.
     pub fn cut_power(&mut self, disk: &Disk, orders: &str) {
         let answers = self.dice.between(20, 120) as u64;
@@ -123,7 +136,7 @@ impl Campaign {
     fn round(&mut self, orders: &str, answers: Option<u64>, end: impl FnOnce(&mut Server)) -> bool {
         self.server.kill();
         self.tally.rounds += 1;
-        let orders = format!("{OFTEN},{orders}");
+        let orders = format!("{OFTEN},clock:{},{orders}", self.clock);
         let mut crashed = self.server.try_run(&ARGUMENTS, &orders).is_err();
         if !crashed {
             let acme = self.acme.on(&self.server);
@@ -151,11 +164,15 @@ impl Campaign {
         crashed
     }
 
-    /// Starts it again: with no more crashes, but a promise that was broken stays broken.
+    /// Starts it again: with no more crashes, but what was broken stays broken, and the clock off.
     fn restart(&mut self, orders: &str) {
         self.server.kill();
         let began = Instant::now();
-        let broken: Vec<_> = orders.split(',').filter(|order| order.starts_with("break:")).collect();
+        let broken: Vec<_> = orders
+            .split(',')
+            .filter(|order| order.contains(':'))
+            .filter(|order| !order.contains('='))
+            .collect();
         self.server.try_run(&ARGUMENTS, &broken.join(",")).unwrap_or_else(|said| panic!("not ready: {said}"));
         self.tally.slowest_start = self.tally.slowest_start.max(began.elapsed());
     }

@@ -5,22 +5,12 @@ use std::time::Duration;
 
 use system_tests::harness::faults;
 
+use crate::apart::APART;
 use crate::campaign::Campaign;
 use crate::{seed, set, tell};
 
 /// How long the rounds of a campaign go on, where not told otherwise.
 const CAMPAIGN: Duration = Duration::from_secs(60);
-
-/// Points that no server passes under load alone: nobody is erased, nothing rebuilt, and a mark is only needed where
-/// no event comes.
-const APART: [&str; 6] = [
-    "erase.before",
-    "erase.after",
-    "rebuild.swap.before",
-    "rebuild.swap.after",
-    "mark.append.before",
-    "mark.append.after",
-];
 
 #[test]
 fn what_was_accepted_survives_crashes_at_random_and_at_every_point() {
@@ -56,7 +46,7 @@ fn what_was_accepted_survives_crashes_at_random_and_at_every_point() {
 }
 
 /// Runs rounds under a broken promise until the audit sees it, at most so many.
-fn is_seen(name: &str, rounds: usize, round: impl Fn(&mut Campaign, &str), telling: &str) {
+pub fn is_seen(name: &str, rounds: usize, mut round: impl FnMut(&mut Campaign, &str), telling: &str) {
     let mut campaign = Campaign::start(seed());
     let orders = format!("break:{name}");
     for _ in 0..rounds {

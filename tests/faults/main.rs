@@ -2,14 +2,20 @@
 //! an audit with books of its own. `tests/run` builds that binary first.
 
 mod absent;
+mod apart;
 mod audit;
 mod book;
 mod campaign;
+mod checkpoint;
+mod clock;
+mod damage;
 mod disk;
 mod full;
+mod keys;
 mod kills;
 mod load;
 mod power;
+mod walls;
 
 /// The seed of this run: `CXENGAGE_SEED`, or the time.
 fn seed() -> u64 {

@@ -243,7 +243,13 @@ impl Server {
 
     /// A command of the binary that reads the store: its exit code, stdout and stderr.
     pub fn cli(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        self.cli_with("", arguments)
+    }
+
+    /// The same with these faults on order.
+    pub fn cli_with(&self, faults: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
         let output = command_of(self.binary, arguments)
+            .env("CXENGAGE_FAULTS", faults)
             .arg("--data-dir")
             .arg(&self.data)
             .output()
