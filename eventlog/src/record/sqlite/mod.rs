@@ -189,7 +189,9 @@ impl Record for SqliteRecord {
     }
 
     async fn fits_together(&self) -> Result<(), Error> {
-        self.readers.read(reader::fits_together).await
+        let check = reader::Check::default();
+        let running = check.running();
+        self.readers.read(move |connection| running.run(connection)).await
     }
 }
 

@@ -1,11 +1,11 @@
 //! Reading `log.db`: a few connections, each used by one query at a time, off the async threads.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::ids::{CustomerId, Position, TenantId};
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, InterruptHandle, OptionalExtension};
 use tokio::sync::Semaphore;
 
 use super::codec::decode;
@@ -141,11 +141,44 @@ fn stream(id: &StreamId) -> Plan {
     }
 }
 
-/// Holds the indexes and the pages of the file against each other.
-pub(super) fn fits_together(connection: &Connection) -> Result<(), Error> {
-    let verdict: String =
-        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(failed)?;
-    if verdict == "ok" { Ok(()) } else { Err(Error::Damaged(verdict)) }
+/// Holds the indexes and the pages of the file against each other. Takes as long as reading all of them, so it is broken
+/// off when nobody waits for it any more.
+#[derive(Default)]
+pub(super) struct Check(Running);
+
+/// What runs on the blocking thread.
+#[derive(Clone, Default)]
+pub(super) struct Running(Arc<Mutex<Option<InterruptHandle>>>);
+
+impl Check {
+    pub(super) fn running(&self) -> Running {
+        self.0.clone()
+    }
+}
+
+impl Drop for Check {
+    fn drop(&mut self) {
+        if let Some(check) = self.0.handle().take() {
+            check.interrupt();
+        }
+    }
+}
+
+impl Running {
+    fn handle(&self) -> MutexGuard<'_, Option<InterruptHandle>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn run(&self, connection: &Connection) -> Result<(), Error> {
+        *self.handle() = Some(connection.get_interrupt_handle());
+        let verdict = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get::<_, String>(0));
+        // The connection goes on to another's query: nobody may interrupt that.
+        self.handle().take();
+        match verdict.map_err(failed)?.as_str() {
+            "ok" => Ok(()),
+            fault => Err(Error::Damaged(fault.to_owned())),
+        }
+    }
 }
 
 /// The rows at these positions.
