@@ -26,6 +26,7 @@ use notifier::augment::Apis;
 use notifier::endpoint::http::{Http, Setup};
 use notifier::endpoint::{Bases, Endpoints, Integrations, Outside};
 use notifier::listener::{self, Listeners};
+use notifier::receipt::{Addresses, Public};
 use notifier::runtime::{Notifier, Rate};
 use projections::Views;
 use sha2::{Digest, Sha256};
@@ -69,6 +70,8 @@ pub struct Config {
     pub allow_private_addresses: bool,
     /// Where the third parties are.
     pub bases: Bases,
+    /// Where this server is reached from outside, so that third parties can say later what became of sends.
+    pub public_url: Option<Public>,
     /// How long answers for augments are kept that do not say how long they may be.
     pub augment_cache: Duration,
     /// NATS, for publishers and many workers.
@@ -96,6 +99,7 @@ impl Config {
             admin: None,
             allow_private_addresses: false,
             bases: Bases::default(),
+            public_url: None,
             augment_cache: Duration::from_secs(60),
             nats: None,
             rates: Vec::new(),
@@ -212,6 +216,7 @@ impl App {
             engine_options(config.engine_memory),
         );
         let outside = outside(&config, http, &record, &vault);
+        let receipts = outside.receipts.clone();
         let notifier = Notifier::new(
             record.clone(),
             vault.clone(),
@@ -235,6 +240,7 @@ impl App {
             door,
             files,
             augmenter,
+            receipts,
             views,
             notifier: notifier.handle(),
             listeners: listeners.handle(),
@@ -466,6 +472,7 @@ fn outside(config: &Config, http: Http, record: &Arc<dyn Record>, vault: &Arc<Va
         http,
         integrations: Integrations::new(record.clone(), vault.clone()),
         bases: Arc::new(config.bases.clone()),
+        receipts: config.public_url.clone().map(|public| Addresses::new(public, vault.clone())),
     }
 }
 

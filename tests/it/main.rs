@@ -18,6 +18,7 @@ mod matching;
 mod memory;
 mod nats;
 mod openapi;
+mod receipts;
 mod replay;
 mod sealed;
 mod seed_requests;

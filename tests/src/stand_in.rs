@@ -5,11 +5,17 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use percent_encoding::percent_decode_str;
+use serde_json::json;
+
 /// What it does with a request.
 #[derive(Clone, Debug)]
 pub enum Reply {
     /// Answers with this status and this JSON body.
     Json(u16, String),
+    /// Answers with this status, and says in all places where a provider complains what it was sent, credentials
+    /// included.
+    Echo(u16),
     /// Says nothing and holds the connection, until the other side lets go.
     Nothing,
 }
@@ -30,6 +36,18 @@ impl Asked {
     pub fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
+
+    /// A field of the form that the body is, decoded.
+    pub fn field(&self, name: &str) -> Option<String> {
+        fields(&self.body).into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+}
+
+/// The names and values of a form or a query, decoded, in order.
+pub fn fields(text: &str) -> Vec<(String, String)> {
+    let decoded = |part: &str| percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy().into_owned();
+    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (decoded(name), decoded(value))).collect()
 }
 
 /// The stand-in; it serves until the test ends.
@@ -85,22 +103,37 @@ fn serve(stream: &TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()> {
     while let Some(asked) = read(&mut reader)? {
         let reply = {
             let mut shared = lock(shared);
-            shared.asked.push(asked);
+            shared.asked.push(asked.clone());
             let otherwise = shared.otherwise.clone();
             shared.replies.pop_front().unwrap_or(otherwise)
         };
         match reply {
-            Reply::Json(status, body) => write!(
-                &mut &*stream,
-                "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-                body.len()
-            )?,
+            Reply::Json(status, body) => answer(stream, status, &body)?,
+            Reply::Echo(status) => answer(stream, status, &echo(&asked))?,
             Reply::Nothing => {
                 reader.read_to_end(&mut Vec::new())?;
             }
         }
     }
     Ok(())
+}
+
+fn answer(mut stream: &TcpStream, status: u16, body: &str) -> std::io::Result<()> {
+    let length = body.len();
+    write!(
+        stream,
+        "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+fn echo(asked: &Asked) -> String {
+    let headers: Vec<String> = asked.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let said = format!("{} {} {}", asked.line, headers.join(" "), asked.body);
+    let places = ["message", "error", "error_description", "description", "detail", "title", "echo"];
+    let mut body: serde_json::Map<_, _> =
+        places.iter().map(|place| (place.to_string(), json!(said))).collect();
+    body.insert("errors".to_owned(), json!([{"message": said}]));
+    json!(body).to_string()
 }
 
 fn read(reader: &mut BufReader<&TcpStream>) -> std::io::Result<Option<Asked>> {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use domain::dsl;
+use notifier::receipt::Public;
 
 use super::third_parties::ThirdParties;
 use super::{Failure, Outcome, say};
@@ -58,6 +59,10 @@ pub(super) struct Options {
     /// Let tenants' webhooks reach private addresses: for development.
     #[arg(long, env = "CXENGAGE_ALLOW_PRIVATE_ADDRESSES")]
     allow_private_addresses: bool,
+    /// Where this server is reached from outside: Twilio is then asked to say what becomes of messages and calls, and
+    /// SendGrid can be told to. Left out: nobody is asked.
+    #[arg(long, env = "CXENGAGE_PUBLIC_URL", value_name = "URL", value_parser = Public::parse)]
+    public_url: Option<Public>,
     #[command(flatten)]
     nats: super::nats::Options,
     #[command(flatten)]
@@ -138,6 +143,7 @@ pub(super) fn run(options: Options) -> Outcome {
             rates: options.third_parties.rates(),
             listener_pause: options.third_parties.listener_pause(),
             bases: options.third_parties.bases(),
+            public_url: options.public_url,
             ..Config::new(options.listen, &options.data_dir)
         };
         let stop = stop_signal()?;

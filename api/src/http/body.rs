@@ -23,6 +23,8 @@ pub enum Payload {
     Lines(usize),
     /// A form of at most so many bytes.
     Form(usize),
+    /// A form or JSON, as a third party likes it, of at most so many bytes.
+    Receipt(usize),
     /// A CSV file of at most so many bytes, bare or in a form; it is not taken in but left to come.
     File(usize),
 }
@@ -52,17 +54,19 @@ impl Payload {
     pub fn patience(self) -> Duration {
         match self {
             Self::File(_) => FILE_TIME,
-            Self::None | Self::Json(_) | Self::Lines(_) | Self::Form(_) => Duration::ZERO,
+            Self::None | Self::Json(_) | Self::Lines(_) | Self::Form(_) | Self::Receipt(_) => Duration::ZERO,
         }
     }
 
     fn formats(self) -> &'static [(&'static str, Format)] {
         const JSON: (&str, Format) = ("application/json", Format::Json);
+        const FORM: (&str, Format) = ("application/x-www-form-urlencoded", Format::Form);
         match self {
             Self::None => &[],
             Self::Json(_) => &[JSON],
             Self::Lines(_) => &[JSON, ("application/x-ndjson", Format::Lines)],
-            Self::Form(_) => &[("application/x-www-form-urlencoded", Format::Form)],
+            Self::Form(_) => &[FORM],
+            Self::Receipt(_) => &[JSON, FORM],
             Self::File(_) => &[("multipart/form-data", Format::Multipart), ("text/csv", Format::Csv)],
         }
     }
@@ -70,7 +74,7 @@ impl Payload {
     fn limit(self) -> usize {
         match self {
             Self::None => 0,
-            Self::Json(limit) | Self::Lines(limit) | Self::Form(limit) => limit,
+            Self::Json(limit) | Self::Lines(limit) | Self::Form(limit) | Self::Receipt(limit) => limit,
             Self::File(limit) => limit + FORM_BYTES,
         }
     }

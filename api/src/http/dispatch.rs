@@ -166,13 +166,15 @@ async fn checked(
     let body = body.map_err(|problem| match route.payload {
         // Only OAuth has forms, and its own way to say what is wrong with them.
         Payload::Form(_) => in_rfc_form(problem, Code::InvalidRequest),
-        Payload::None | Payload::Json(_) | Payload::Lines(_) | Payload::File(_) => problem,
+        Payload::None | Payload::Json(_) | Payload::Lines(_) | Payload::File(_) | Payload::Receipt(_) => {
+            problem
+        }
     })?;
     let tenant = match tenant {
         Some(Tenant::Unknown) => {
             let status = match route.access {
                 Access::OlderTenant(_) => StatusCode::UNPROCESSABLE_ENTITY,
-                Access::Open | Access::Tenant(_) | Access::Admin => StatusCode::NOT_FOUND,
+                Access::Open | Access::Signed | Access::Tenant(_) | Access::Admin => StatusCode::NOT_FOUND,
             };
             return Err(Problem::new(status, "there is no such tenant"));
         }
@@ -226,7 +228,7 @@ fn param<'a>(params: &'a [(String, String)], name: &str) -> Option<&'a str> {
 
 /// What the request's token allows; none on a path that is open.
 async fn grant(state: &State, rows: &[&Route], parts: &Parts) -> Result<Option<Arc<Grant>>, Problem> {
-    if rows.iter().all(|row| row.access == Access::Open) {
+    if rows.iter().all(|row| !row.access.takes_token()) {
         return Ok(None);
     }
     let token = token(&parts.headers)?;
@@ -265,7 +267,7 @@ async fn tenant(state: &State, grant: &Grant, name: &str) -> Result<Tenant, Prob
 
 fn authorised(row: &Route, grant: Option<&Grant>, tenant: Option<&Tenant>) -> Result<(), Problem> {
     let scope = match row.access {
-        Access::Open => return Ok(()),
+        Access::Open | Access::Signed => return Ok(()),
         Access::Admin => domain::client::Scope::Admin,
         Access::Tenant(scope) | Access::OlderTenant(scope) => match tenant {
             // It is said below that there is no such tenant.

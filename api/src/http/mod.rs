@@ -35,6 +35,7 @@ mod key_attribute;
 mod listeners;
 mod patterns;
 mod reactions;
+mod receipts;
 mod sends;
 pub mod streams;
 mod templates;

@@ -55,12 +55,21 @@ pub enum Reach {
 pub enum Access {
     /// Everybody.
     Open,
+    /// A third party: its signature stands in for a token, and the handler checks it.
+    Signed,
     /// A client of the path's tenant that has the scope.
     Tenant(Scope),
     /// The same on paths of an older form, which answer 422 where there is no such tenant.
     OlderTenant(Scope),
     /// An admin.
     Admin,
+}
+
+impl Access {
+    /// Whether it takes a token.
+    pub fn takes_token(self) -> bool {
+        !matches!(self, Self::Open | Self::Signed)
+    }
 }
 
 /// The version prefix.

@@ -8,12 +8,12 @@ use domain::integration::Kind;
 
 use super::body::Payload;
 use super::events::EVENT_BYTES;
-use super::route::Access::{Admin, OlderTenant, Open, Tenant};
+use super::route::Access::{Admin, OlderTenant, Open, Signed, Tenant};
 use super::route::Reach::{Both, Everywhere, Exact, Operator, Versioned};
 use super::route::Route;
 use super::{
     audit, augments, clients, customers, events, health, integrations, key_attribute, listeners, openapi,
-    patterns, reactions, sends, streams, templates, tenants, token,
+    patterns, reactions, receipts, sends, streams, templates, tenants, token,
 };
 
 const NONE: Payload = Payload::None;
@@ -21,6 +21,7 @@ const JSON: Payload = Payload::Json(1024 * 1024);
 const EVENT: Payload = Payload::Json(EVENT_BYTES);
 const BATCH: Payload = Payload::Lines(16 * 1024 * 1024);
 const CSV: Payload = Payload::File(augments::file::FILE_BYTES);
+const RECEIPT: Payload = Payload::Receipt(1024 * 1024);
 const FORM: Payload = Payload::Form(16 * 1024);
 
 macro_rules! route {
@@ -132,6 +133,7 @@ pub static ROUTES: &[Route] = &[
     route!(POST "/tenants/{tid}/sends/redrive", Versioned, Tenant(Write), JSON, sends::redrive),
     route!(POST "/tenants/{tid}/sends/{id}/release", Versioned, Tenant(Write), NONE, sends::release),
     route!(POST "/tenants/{tid}/sends/{id}/discard", Versioned, Tenant(Write), NONE, sends::discard),
+    route!(POST "/receipts/{tid}/{type}/{secret}", Versioned, Signed, RECEIPT, receipts::take),
     route!(POST "/tenants/{tid}/ticket", Versioned, Tenant(Read), NONE, streams::ticket),
     route!(GET "/stream/{ticket}", Versioned, Open, NONE, streams::open),
     route!(GET "/tenants/{tid}/audit", Versioned, Tenant(Read), NONE, audit::list),

@@ -14,6 +14,7 @@ use eventlog::customer_stream::Door;
 use eventlog::files::FileStore;
 use eventlog::record::Record;
 use notifier::listener;
+use notifier::receipt::Addresses;
 use notifier::runtime::Handle;
 use projections::Views;
 use tokio::sync::watch;
@@ -45,6 +46,8 @@ pub struct System {
     pub files: FileStore,
     /// What completes events.
     pub augmenter: Augmenter,
+    /// Where providers say later what became of sends; none if this server cannot be reached from outside.
+    pub receipts: Option<Addresses>,
     /// The read models.
     pub views: Views,
     /// What runs reactions.

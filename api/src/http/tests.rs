@@ -24,6 +24,7 @@ use http_body_util::BodyExt;
 use notifier::endpoint::http::{Http, Setup};
 use notifier::endpoint::{Bases, Endpoints, Integrations, Outside};
 use notifier::listener::{Listeners, Tools};
+use notifier::receipt::{Addresses, Public};
 use notifier::runtime::Notifier;
 use projections::{Runner, Views};
 use tower::ServiceExt;
@@ -64,6 +65,7 @@ impl Edge {
         let files = FileStore::new(store, vault.clone());
         let augmenter = Augmenter::new(files.clone(), None);
         let door = Arc::new(Door::new(record.clone(), vault.clone()).augmented_by(augmenter.clone()));
+        let receipts = Addresses::new(Public::parse("https://hooks.example.com").unwrap(), vault.clone());
         let commands = Commands::new(record.clone(), vault.clone());
         tokio::spawn(Runner::new(views.clone(), record.clone(), vault.clone()).run());
         let options = engine::runtime::Options::default();
@@ -86,6 +88,7 @@ impl Edge {
             http: Http::new(Setup::default()),
             integrations: Integrations::new(record.clone(), vault.clone()),
             bases: Arc::new(Bases::default()),
+            receipts: None,
         };
         let tools =
             Tools { record: record.clone(), door: door.clone(), checkpoints, outside, longest_pause: None };
@@ -107,6 +110,7 @@ impl Edge {
             door,
             files,
             augmenter,
+            receipts: Some(receipts),
             views,
             notifier: handle,
             listeners,

@@ -9,7 +9,7 @@ use domain::customer_event::{Augmentations, Augmented, CustomerEvent, Origin};
 use domain::dsl::then::Path;
 use domain::ids::{Position, ReactionId};
 use domain::json::{Json, Object};
-use domain::reaction::{Answer, Effect, Event, InputKind, Note, Remark, Request};
+use domain::reaction::{Answer, Effect, Event, InputKind, Note, Receipt, Remark, Request};
 use domain::time::Stamp;
 use eventlog::crypto::Opened;
 use eventlog::record::Recorded;
@@ -50,7 +50,9 @@ fn positions(entry: &Entry) -> Vec<Position> {
         Entry::Event(..) => Vec::new(),
         Entry::Known(TimelineEntry::Match(view)) => vec![view.position],
         Entry::Known(TimelineEntry::Reaction(view)) => view.start.into_iter().collect(),
-        Entry::Known(TimelineEntry::Send(view)) => [view.begun].into_iter().chain(view.ended).collect(),
+        Entry::Known(TimelineEntry::Send(view)) => {
+            [view.begun].into_iter().chain(view.ended).chain(view.receipts.iter().copied()).collect()
+        }
     }
 }
 
@@ -184,6 +186,31 @@ fn attempt(event: &Event) -> Option<(&Path, Object, Option<&str>, Option<&str>)>
     }
 }
 
+/// What a provider said later about a send.
+fn receipt((at, event): &(Stamp, Event)) -> Option<Json> {
+    let Event::Input(input) = event else { return None };
+    let InputKind::ReceiptCame(receipt) = &input.kind else { return None };
+    let mut shown = Object::new();
+    shown.set("at", at.to_string());
+    shown.merge(&receipt_described(receipt));
+    Some(shown.into())
+}
+
+/// A receipt, in the provider's words.
+pub fn receipt_described(receipt: &Receipt) -> Object {
+    let mut said = Object::new();
+    said.set("status", receipt.status.as_str());
+    said.set("message-id", receipt.message_id.as_str());
+    if let Some(event) = receipt.event {
+        said.set("event", event.to_string());
+    }
+    if let Some(reason) = &receipt.refused {
+        said.set("error", reason.as_str());
+    }
+    said.set("receipt", receipt.said.clone());
+    said
+}
+
 fn send(view: &SendView, rows: &Rows) -> Option<Json> {
     let (place, params, again_of, not_sent) = attempt(&rows.at(Some(view.begun))?.1)?;
     // One that is made again has the send that failed for its cause.
@@ -211,6 +238,10 @@ fn send(view: &SendView, rows: &Rows) -> Option<Json> {
     }
     if view.redriven {
         shown.set("redriven", true);
+    }
+    let receipts: Vec<Json> = view.receipts.iter().filter_map(|at| receipt(rows.at(Some(*at))?)).collect();
+    if !receipts.is_empty() {
+        shown.set("receipts", receipts);
     }
     shown.set("reaction", view.reaction.to_string());
     shown.set("place", place.to_string());

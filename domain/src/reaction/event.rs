@@ -43,7 +43,7 @@ pub enum Unreadable {
 }
 
 /// Names by which an entry is known to be an input; hand-written, and never to be changed.
-const INPUTS: [&str; 15] = [
+const INPUTS: [&str; 16] = [
     "reaction-started",
     "send-succeeded",
     "send-failed",
@@ -58,6 +58,7 @@ const INPUTS: [&str; 15] = [
     "expect-refused",
     "event-sent",
     "event-refused",
+    "receipt-came",
     "cancel-requested",
 ];
 
@@ -101,6 +102,7 @@ impl Event {
                 InputKind::ExpectRefused { .. } => "expect-refused",
                 InputKind::EventAppended { .. } => "event-sent",
                 InputKind::EventRefused { .. } => "event-refused",
+                InputKind::ReceiptCame(_) => "receipt-came",
                 InputKind::Cancelled { .. } => "cancel-requested",
             },
             Self::Effect(effect) => match effect {
@@ -184,6 +186,10 @@ mod tests {
             (
                 "send-begun",
                 r#"{"send":{"id":1,"place":"0.1","endpoint":"echo","verb":"message","params":{"message":"a"},"attempt":1,"group":0,"key":"RE/0.1/0","limit-ms":15000}}"#,
+            ),
+            (
+                "receipt-came",
+                r#"{"at":5,"jitter":0,"kind":{"receipt-came":{"key":"RE/0/0","place":"0","endpoint":"twilio","id":"SM1/sent","status":"sent","message-id":"SM1","said":{"MessageStatus":"sent"},"event":"EV00000000000000000000000000000001"}}}"#,
             ),
             ("timer-set", r#"{"set-timer":{"id":2,"place":"0","purpose":"within","due":9}}"#),
             (

@@ -117,11 +117,39 @@ pub enum InputKind {
         /// Why.
         reason: String,
     },
+    /// A provider says later what became of a send.
+    ReceiptCame(Box<Receipt>),
     /// Somebody cancels the reaction.
     Cancelled {
         /// Who: an API client's id.
         by: String,
     },
+}
+
+/// What a provider says later about a send: it was delivered, it could not be, somebody has opened it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Receipt {
+    /// The send's idempotency key.
+    pub key: String,
+    /// Whose command it was.
+    pub place: Path,
+    /// The endpoint.
+    pub endpoint: String,
+    /// What tells this receipt from others of the send: one that comes again counts once.
+    pub id: String,
+    /// What has become of it, in the provider's word.
+    pub status: String,
+    /// The provider's id of the message.
+    pub message_id: String,
+    /// All that it says, as it says it.
+    pub said: Object,
+    /// The customer event that it has become.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<EventId>,
+    /// Why it has become none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// What a reaction starts with; all of it fixed from then on.

@@ -26,7 +26,7 @@ pub use effect::{
     Append, Assignment, Effect, Expectation, Note, Outcome, Purpose, Remark, Request, SetTimer,
 };
 pub use event::{Event, Unreadable};
-pub use input::{Answer, Failure, Input, InputKind, Rules, Started, Success};
+pub use input::{Answer, Failure, Input, InputKind, Receipt, Rules, Started, Success};
 pub use state::State;
 pub use step::step;
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{Answer, Effect, Outcome, Pinned, Request, Rules, StepId};
+use super::{Answer, Effect, Outcome, Pinned, Receipt, Request, Rules, StepId};
 use crate::dsl::then::Path;
 use crate::ids::ReactionId;
 use crate::json::Object;
@@ -28,7 +28,12 @@ pub struct State {
     pub(super) again: BTreeMap<TaskId, (String, Object)>,
     /// The keys of the failed sends of which that is so, over or not.
     pub(super) redriven: BTreeSet<String>,
+    /// What providers have said later: the send's key, and what tells the receipt from others of it.
+    pub(super) receipts: BTreeSet<(String, String)>,
 }
+
+/// How many receipts a reaction takes: no provider has that much to say.
+const RECEIPTS: usize = 1_000;
 
 /// What was fixed when it started.
 #[derive(Clone, Debug, PartialEq)]
@@ -133,6 +138,12 @@ impl State {
                 && start.key(&task.path, task.group) == key
         };
         !self.redriven.contains(key) && !self.tasks.values().any(sends)
+    }
+
+    /// Whether a receipt is news.
+    pub fn takes_receipt(&self, receipt: &Receipt) -> bool {
+        let place = (receipt.key.clone(), receipt.id.clone());
+        self.started.is_some() && self.receipts.len() < RECEIPTS && !self.receipts.contains(&place)
     }
 
     /// Whether what has this number was begun and has not ended.

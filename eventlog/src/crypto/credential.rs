@@ -27,6 +27,16 @@ impl Vault {
         Ok(Sealed(STANDARD.encode(keys.seal_credential(place, clear))))
     }
 
+    /// The secret part of the address to which a third party sends its receipts: the same as long as the tenant's key
+    /// is, in hexadecimal.
+    ///
+    /// # Errors
+    /// The record's.
+    pub async fn receipt_secret(&self, tenant: &TenantId, third_party: &str) -> Result<String, Error> {
+        let secret = self.tenant(tenant).await?.receipt_secret(third_party);
+        Ok(secret.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// A credential in clear; wiped from memory when it is let go of.
     ///
     /// # Errors

@@ -22,6 +22,7 @@ pub(crate) struct TenantKeys {
     wrap: Secret,
     credentials: Secret,
     files: Secret,
+    receipts: Secret,
 }
 
 /// A customer's key.
@@ -48,6 +49,13 @@ pub(super) fn new_tenant_key(master: &Secret, tenant: &TenantId) -> NewKey {
     NewKey { tenant: tenant.clone(), customer: None, wrapped }
 }
 
+/// A tenant's key, wrapped under another master key; `None` if it was not under the old one.
+pub(super) fn rewrap(old: &Secret, new: &Secret, tenant: &TenantId, wrapped: &[u8]) -> Option<Vec<u8>> {
+    let bound = tenant_bound(tenant);
+    let secret = unwrap(old, &bound, wrapped)?;
+    Some(wrap(new, &bound, &secret))
+}
+
 impl TenantKeys {
     /// The keys of a tenant; `None` if its key was not wrapped for it under this master key.
     pub(super) fn unwrap(master: &Secret, tenant: &TenantId, serial: u64, wrapped: &[u8]) -> Option<Self> {
@@ -60,6 +68,7 @@ impl TenantKeys {
             wrap: derived("customer-key"),
             credentials: derived("credentials"),
             files: derived("files"),
+            receipts: derived("receipts"),
         })
     }
 
@@ -87,6 +96,11 @@ impl TenantKeys {
         let (&SHAPE, sealed) = sealed.split_first()? else { return None };
         let clear = seal::open(&self.credentials, &credential_bound(&self.tenant, place), sealed)?;
         String::from_utf8(clear).ok().map(Zeroizing::new)
+    }
+
+    /// What only those know who were told where to send receipts of a third party.
+    pub(super) fn receipt_secret(&self, third_party: &str) -> Secret {
+        hmac(&self.receipts, &[third_party.as_bytes()])
     }
 
     /// Seals a piece of a file for its place.

@@ -105,6 +105,15 @@ impl Door {
         Ok(augments.any(|augment| augment.definition.service == service))
     }
 
+    /// The attribute that says whose a customer event is; none if it is not set yet.
+    ///
+    /// # Errors
+    /// The record's.
+    pub async fn key_attribute(&self, tenant: &TenantId) -> Result<Option<String>, Error> {
+        let current = self.configurations.current(&*self.record, tenant).await?;
+        Ok(current.configuration.key_attribute.clone())
+    }
+
     /// What the augments of a service are to do, as they are in force now.
     ///
     /// # Errors

@@ -190,6 +190,7 @@ impl Core {
         match asked {
             Asked::Cancel(order) => self.cancel(order).await,
             Asked::Send(order) => self.send_order(order).await,
+            Asked::Receipt(order) => self.receipt_order(order).await,
         }
     }
 
@@ -264,7 +265,8 @@ impl Core {
     pub(super) fn let_go_if_over(&mut self, reaction: ReactionId) {
         let Some(slot) = self.open.get(&reaction) else { return };
         let idle = slot.inbox.is_empty() && !slot.in_air;
-        if slot.is_over() && idle && slot.flights.is_empty() && slot.preparing.is_empty() {
+        let preparing = !slot.preparing.is_empty() || slot.receipts > 0;
+        if slot.is_over() && idle && slot.flights.is_empty() && !preparing {
             self.open.remove(&reaction);
         }
     }

@@ -24,6 +24,7 @@ mod options;
 mod orders;
 mod perform;
 mod rate;
+mod receipts;
 mod resume;
 mod slot;
 mod start;
@@ -44,6 +45,7 @@ pub use self::breaker::Rule as BreakerRule;
 pub use self::options::Options;
 pub use self::orders::{Decided, Redrive};
 pub use self::rate::Rate;
+pub use self::receipts::Taken;
 use crate::endpoint::Endpoints;
 
 /// What the notifier works with.
@@ -107,6 +109,7 @@ pub struct NotRunning;
 enum Asked {
     Cancel(Order),
     Send(orders::SendOrder),
+    Receipt(receipts::ReceiptOrder),
 }
 
 struct Order {

@@ -186,10 +186,19 @@ impl Core {
         self.resume(reaction, owner, HashSet::new(), HashSet::new()).await
     }
 
-    /// Opens a reaction that is over once more; whether there is one of that tenant's.
-    async fn read_back(&mut self, tenant: &TenantId, reaction: ReactionId) -> Result<bool, Error> {
+    /// The match of a reaction, if it is one of that tenant's.
+    pub(super) async fn match_of(
+        &self,
+        tenant: &TenantId,
+        reaction: ReactionId,
+    ) -> Result<Option<Recorded>, Error> {
         let stream = StreamId::new(tenant, StreamKind::Reaction, reaction.to_string());
-        let first = self.tools.record.read_after(Select::Stream(stream), Position(0), 1).await?.pop();
+        Ok(self.tools.record.read_after(Select::Stream(stream), Position(0), 1).await?.pop())
+    }
+
+    /// Opens a reaction that is over once more; whether there is one of that tenant's.
+    pub(super) async fn read_back(&mut self, tenant: &TenantId, reaction: ReactionId) -> Result<bool, Error> {
+        let first = self.match_of(tenant, reaction).await?;
         let Some((row, customer)) = first.and_then(|row| row.customer.map(|customer| (row, customer))) else {
             return Ok(false);
         };

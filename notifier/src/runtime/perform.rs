@@ -15,6 +15,7 @@ use super::Tools;
 use super::attempt::{self, Report};
 use super::breaker::Sign;
 use super::core::Core;
+use super::receipts::Notice;
 use super::slot::{Letter, Slot, What};
 use crate::endpoint;
 
@@ -38,9 +39,17 @@ pub(super) enum Wake {
 
 /// An event of a reaction, as the door prepared or refused it.
 pub(super) struct Ready {
-    reaction: ReactionId,
-    append: StepId,
-    result: Result<(EventId, Item), String>,
+    pub(super) reaction: ReactionId,
+    pub(super) of: Of,
+    pub(super) result: Result<(EventId, Item), String>,
+}
+
+/// Where such an event comes from.
+pub(super) enum Of {
+    /// An `event` of the program.
+    Append(StepId),
+    /// What a provider says about a send.
+    Receipt(Notice),
 }
 
 /// Between an answer to a poll and the next, in ms (then.md §2).
@@ -239,44 +248,30 @@ impl Core {
             return;
         }
         let (tools, ready) = (self.tools.clone(), self.prepared.clone());
-        let mut incoming = Incoming {
+        let incoming = Incoming {
             tenant: slot.owner.tenant.clone(),
             event: Json::Object(wanted.event.clone()),
             idempotency_key: None,
             origin: Origin::Reaction { reaction, place: wanted.place.to_string(), depth: 0 },
             metadata: Metadata { cause: slot.begun.get(&append).copied(), ..Metadata::default() },
         };
-        let known = slot.depth;
-        let mut causes = slot.met.clone();
-        if known.is_none() {
-            causes.extend(&slot.witness);
-        }
-        let preparing = tokio::spawn(async move {
-            match tools.chain(known.unwrap_or(0), &causes).await {
-                Ok(before) if before >= tools.options.chain => {
-                    let most = tools.options.chain;
-                    Err(format!("the chain is cut: more than {most} events caused one by the other"))
-                }
-                Ok(before) => {
-                    if let Origin::Reaction { depth, .. } = &mut incoming.origin {
-                        *depth = before + 1;
-                    }
-                    tools.at_the_door(&incoming).await
-                }
-                Err(error) => Err(format!("the events that caused it cannot be read: {error}")),
-            }
-        });
+        let (known, causes) = slot.behind();
+        let preparing = tokio::spawn(async move { tools.in_chain(known, &causes, incoming).await });
         tokio::spawn(async move {
             // A panic at the door must not leave an event without an end.
             let result = preparing.await.unwrap_or_else(|_| Err("the door broke off".to_owned()));
             // Once the loop has ended nobody listens: the next run takes the event up from the log.
-            let _ = ready.send(Ready { reaction, append, result });
+            let _ = ready.send(Ready { reaction, of: Of::Append(append), result });
         });
     }
 
     /// The door has spoken.
     pub(super) fn event_ready(&mut self, ready: Ready) {
-        let Ready { reaction, append, result } = ready;
+        let Ready { reaction, of, result } = ready;
+        let append = match of {
+            Of::Append(append) => append,
+            Of::Receipt(notice) => return self.receipt_ready(reaction, notice, result),
+        };
         let Some(slot) = self.open.get_mut(&reaction) else { return };
         let cause = slot.begun.get(&append).copied();
         if !slot.state.is_open(append) || slot.is_over() {
@@ -337,6 +332,28 @@ impl Tools {
             }
         }
         Ok(depth)
+    }
+
+    /// Prepares an event that was caused by these, unless the chain of them is too long.
+    pub(super) async fn in_chain(
+        &self,
+        known: u32,
+        causes: &[Position],
+        mut incoming: Incoming,
+    ) -> Result<(EventId, Item), String> {
+        match self.chain(known, causes).await {
+            Ok(before) if before >= self.options.chain => {
+                let most = self.options.chain;
+                Err(format!("the chain is cut: more than {most} events caused one by the other"))
+            }
+            Ok(before) => {
+                if let Origin::Reaction { depth, .. } = &mut incoming.origin {
+                    *depth = before + 1;
+                }
+                self.at_the_door(&incoming).await
+            }
+            Err(error) => Err(format!("the events that caused it cannot be read: {error}")),
+        }
     }
 
     async fn at_the_door(&self, incoming: &Incoming) -> Result<(EventId, Item), String> {

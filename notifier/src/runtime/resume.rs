@@ -51,8 +51,12 @@ impl Core {
             self.expects.remove(&old.owner.tenant, borrowed, &(reaction, *expect.0));
         }
         self.resume(reaction, old.owner, old.flights, old.preparing).await?;
+        if let Some(slot) = self.open.get_mut(&reaction) {
+            slot.receipts = old.receipts;
+        }
         for letter in letters.into_iter().chain(old.inbox) {
             match &letter.what {
+                What::Receipt { .. } => self.receipt_again(reaction, letter),
                 // It was decided on what is no longer so: it is prepared again.
                 What::Append { append, .. } => {
                     if let Some(slot) = self.open.get_mut(&reaction) {

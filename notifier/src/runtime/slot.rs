@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use domain::ids::{CustomerId, EventId, Partition, Position, ReactionId, TenantId};
 use domain::json::Json;
-use domain::reaction::{Answer, InputKind, Outcome, Pinned, State, StepId};
+use domain::reaction::{Answer, InputKind, Outcome, Pinned, Receipt, State, StepId};
 use eventlog::record::{Item, StreamId, StreamKind};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
-use super::{Cancelled, Decided};
+use super::{Cancelled, Decided, Taken};
 
 /// Whose a reaction is: what is kept of it in the table of open reactions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +51,8 @@ pub(super) struct Slot {
     pub(super) expects: HashMap<StepId, Option<(String, Json)>>,
     /// Events that are being prepared at the door.
     pub(super) preparing: HashSet<StepId>,
+    /// How many receipts are.
+    pub(super) receipts: usize,
     /// The events that met its expects.
     pub(super) met: Vec<Position>,
     /// How long the longest chain of events behind its witness is, once that has been looked up.
@@ -81,6 +83,7 @@ pub(super) struct Letter {
 pub(super) enum Reply {
     Cancel(oneshot::Sender<Cancelled>),
     Send(oneshot::Sender<Decided>),
+    Receipt(oneshot::Sender<Taken>),
 }
 
 impl Reply {
@@ -90,6 +93,7 @@ impl Reply {
         match self {
             Self::Cancel(reply) => drop(reply.send(Cancelled::Cancelled)),
             Self::Send(reply) => drop(reply.send(Decided::Done)),
+            Self::Receipt(reply) => drop(reply.send(Taken::Recorded)),
         }
     }
 
@@ -101,6 +105,7 @@ impl Reply {
                 _ => Cancelled::Finished,
             })),
             Self::Send(reply) => drop(reply.send(Decided::NotSo)),
+            Self::Receipt(reply) => drop(reply.send(Taken::Known)),
         }
     }
 }
@@ -110,6 +115,8 @@ pub(super) enum What {
     Input(InputKind),
     /// An event of its own, ready to be appended together with the step.
     Append { append: StepId, event: EventId, item: Box<Item> },
+    /// What a provider says, ready to be appended together with the event that it becomes.
+    Receipt { receipt: Box<Receipt>, item: Box<Item> },
     /// It cannot go on, for this reason.
     BreakOff(String),
 }
@@ -141,6 +148,7 @@ impl Slot {
             polls: HashMap::new(),
             expects: HashMap::new(),
             preparing: HashSet::new(),
+            receipts: 0,
             met: Vec::new(),
             depth: None,
             broken_off: false,
@@ -163,6 +171,7 @@ impl Slot {
                 self.state.held().any(|held| held.id == *send)
             }
             InputKind::SendRedriven { key, .. } => self.state.may_redrive(key),
+            InputKind::ReceiptCame(receipt) => self.state.takes_receipt(receipt),
             InputKind::TimerFired { timer } => self.state.is_open(*timer),
             InputKind::ExpectMet { expect, .. }
             | InputKind::ExpectMissed { expect }

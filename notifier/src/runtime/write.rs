@@ -102,7 +102,7 @@ impl Core {
             let mut taken = 0;
             while let Some(letter) = slot.inbox.pop_front() {
                 // An event of its own may have to be prepared again, so nothing is built upon it, nor it on others.
-                let alone = matches!(letter.what, What::Append { .. });
+                let alone = matches!(letter.what, What::Append { .. } | What::Receipt { .. });
                 if alone && taken > 0 {
                     slot.inbox.push_front(letter);
                     break;
@@ -175,9 +175,13 @@ impl Core {
         if let Some(before) = decided.before {
             slot.state = before;
         }
-        if let What::Append { append, .. } = decided.letter.what {
-            slot.preparing.remove(&append);
-            self.prepare(decided.reaction, append);
+        match decided.letter.what {
+            What::Append { append, .. } => {
+                slot.preparing.remove(&append);
+                self.prepare(decided.reaction, append);
+            }
+            What::Receipt { .. } => self.receipt_again(decided.reaction, decided.letter),
+            What::Input(_) | What::BreakOff(_) => {}
         }
     }
 }
@@ -198,7 +202,12 @@ impl Tools {
             }
             What::Input(kind) => (kind, None),
             What::Append { append, event, item } => {
-                (InputKind::EventAppended { append, event }, Some((append, event, item)))
+                let what = What::Append { append, event, item: Box::default() };
+                (InputKind::EventAppended { append, event }, Some((what, item)))
+            }
+            What::Receipt { receipt, item } => {
+                let what = What::Receipt { receipt: receipt.clone(), item: Box::default() };
+                (InputKind::ReceiptCame(receipt), Some((what, item)))
             }
         };
         if slot.broken_off || !slot.takes(&kind) {
@@ -231,9 +240,7 @@ impl Tools {
         let events: Vec<Event> =
             std::iter::once(Event::Input(input)).chain(effects.into_iter().map(Event::Effect)).collect();
         let (item, what) = match own {
-            Some((append, event, item)) => {
-                (*item, Some(What::Append { append, event, item: Box::default() }))
-            }
+            Some((what, item)) => (*item, Some(what)),
             None => (Item::default(), None),
         };
         let metadata = Metadata { cause, by, request: None };

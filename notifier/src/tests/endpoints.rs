@@ -53,6 +53,7 @@ fn endpoints(world: &World, url: &str) -> Endpoints {
         http: Http::new(Setup { allow_private_addresses: true, ..Setup::default() }),
         integrations: Integrations::new(world.record.clone(), world.vault.clone()),
         bases: Arc::new(bases),
+        receipts: None,
     })
 }
 

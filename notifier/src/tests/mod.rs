@@ -6,5 +6,6 @@ mod commands;
 mod crash;
 mod endpoints;
 mod held;
+mod receipts;
 pub(crate) mod stand_in;
 mod world;

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use domain::ids::{Position, ReactionId};
 use domain::reaction::{Answer, Effect, Event, Input, InputKind, Note, Remark, Request, StepId};
+use rusqlite::params;
 
 pub use query::SendFilter;
 pub(crate) use query::{COLUMNS, read};
@@ -20,13 +21,14 @@ use crate::model::{Batch, Model, Target};
 
 pub(crate) const MODEL: Model = Model {
     name: "sends",
-    id: "projection.sends.v2",
-    tables: &["send_v2"],
-    schema: "CREATE TABLE IF NOT EXISTS send_v2$ (
+    id: "projection.sends.v3",
+    tables: &["send_v3"],
+    schema: "CREATE TABLE IF NOT EXISTS send_v3$ (
         position INTEGER PRIMARY KEY, tenant TEXT NOT NULL, customer BLOB NOT NULL, reaction BLOB NOT NULL,
         key TEXT NOT NULL, step INTEGER, endpoint TEXT NOT NULL, verb TEXT NOT NULL, state TEXT NOT NULL,
         attempts INTEGER NOT NULL, twice INTEGER NOT NULL, begun INTEGER NOT NULL, ended INTEGER,
         at INTEGER NOT NULL, updated INTEGER NOT NULL, redriven INTEGER NOT NULL,
+        receipts TEXT NOT NULL,
         UNIQUE (reaction, key), UNIQUE (reaction, step), UNIQUE (tenant, position),
         UNIQUE (tenant, customer, position), UNIQUE (tenant, state, position)) STRICT",
     batch: || Box::new(Sends::default()),
@@ -83,6 +85,14 @@ impl Batch for Sends {
                 let position = self.with_key(*id, key, target)?;
                 if let Some(row) = position.and_then(|position| self.touched.get_mut(&position)) {
                     row.view.redriven = true;
+                    row.view.updated = entry.stamp;
+                }
+                Ok(())
+            }
+            Event::Input(Input { kind: InputKind::ReceiptCame(receipt), .. }) => {
+                let position = self.with_key(*id, &receipt.key, target)?;
+                if let Some(row) = position.and_then(|position| self.touched.get_mut(&position)) {
+                    row.view.receipts.push(entry.position);
                     row.view.updated = entry.stamp;
                 }
                 Ok(())
@@ -201,7 +211,7 @@ impl Sends {
         if let Some(position) = self.by_key.get(&(reaction, key.to_owned())) {
             return Ok(Some(*position));
         }
-        let sql = format!("SELECT {COLUMNS}, tenant, step FROM send_v2$ WHERE reaction = ?1 AND key = ?2");
+        let sql = format!("SELECT {COLUMNS}, tenant, step FROM send_v3$ WHERE reaction = ?1 AND key = ?2");
         let found = target.find(&sql, (reaction.0, key), stored)?;
         Ok(found.map(|row| self.hold(row)))
     }
@@ -215,7 +225,7 @@ impl Sends {
         if let Some(position) = self.by_step.get(&(reaction, step)) {
             return Ok(Some(*position));
         }
-        let sql = format!("SELECT {COLUMNS}, tenant, step FROM send_v2$ WHERE reaction = ?1 AND step = ?2");
+        let sql = format!("SELECT {COLUMNS}, tenant, step FROM send_v3$ WHERE reaction = ?1 AND step = ?2");
         let found = target.find(&sql, (reaction.0, step.0), stored)?;
         Ok(found.map(|row| self.hold(row)))
     }
@@ -235,8 +245,8 @@ impl Sends {
 fn stored(row: &rusqlite::Row<'_>) -> rusqlite::Result<Stored> {
     Ok(Stored {
         view: read(row)?,
-        tenant: row.get(14)?,
-        step: row.get::<_, Option<u32>>(15)?.map(StepId),
+        tenant: row.get(15)?,
+        step: row.get::<_, Option<u32>>(16)?.map(StepId),
         stored: true,
     })
 }
@@ -246,15 +256,16 @@ impl Stored {
         let view = &self.view;
         let ended = view.ended.map(|position| position.0);
         let step = self.step.map(|step| step.0);
+        let receipts = query::in_text(&view.receipts);
         let (state, attempts, twice) = (view.state.name(), view.attempts, view.possibly_sent_twice);
         if self.stored {
             let (at, begun, updated) = (view.position.0, view.begun.0, view.updated.0);
-            let row = (at, step, state, attempts, twice, begun, ended, updated, view.redriven);
-            let sql = "UPDATE send_v2$ SET step = ?2, state = ?3, attempts = ?4, twice = ?5, begun = ?6,
-                ended = ?7, updated = ?8, redriven = ?9 WHERE position = ?1";
+            let row = (at, step, state, attempts, twice, begun, ended, updated, view.redriven, receipts);
+            let sql = "UPDATE send_v3$ SET step = ?2, state = ?3, attempts = ?4, twice = ?5, begun = ?6,
+                ended = ?7, updated = ?8, redriven = ?9, receipts = ?10 WHERE position = ?1";
             return target.execute(sql, row).map(|_| ());
         }
-        let row = (
+        let row = params![
             view.position.0,
             &self.tenant,
             view.customer.0,
@@ -271,9 +282,10 @@ impl Stored {
             view.at.0,
             view.updated.0,
             view.redriven,
-        );
-        let sql = "INSERT INTO send_v2$ VALUES \
-            (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+            receipts,
+        ];
+        let sql = "INSERT INTO send_v3$ VALUES \
+            (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
         target.execute(sql, row).map(|_| ())
     }
 }

@@ -27,7 +27,7 @@ pub struct SendFilter {
 }
 
 pub(crate) const COLUMNS: &str = "position, reaction, customer, key, endpoint, verb, state, attempts, twice, begun, ended, at, updated, \
-     redriven";
+     redriven, receipts";
 
 pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<SendView> {
     let state: String = row.get(6)?;
@@ -46,7 +46,18 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<SendView> {
         at: Stamp(row.get(11)?),
         updated: Stamp(row.get(12)?),
         redriven: row.get(13)?,
+        receipts: from_text(&row.get::<_, String>(14)?).map_err(|text| unknown_word(14, text))?,
     })
+}
+
+/// Positions as a column holds them.
+pub(super) fn in_text(positions: &[Position]) -> String {
+    positions.iter().map(|position| position.0.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+/// Positions from a column, or what is none.
+fn from_text(text: &str) -> Result<Vec<Position>, &str> {
+    text.split_whitespace().map(|word| word.parse().map(Position).map_err(|_| word)).collect()
 }
 
 impl Views {
@@ -68,7 +79,7 @@ impl Views {
         conditions.and("at >= ?", filter.from.map(|stamp| Value::from(stamp.0)));
         conditions.and("at < ?", filter.to.map(|stamp| Value::from(stamp.0)));
         self.ask(move |connection| {
-            let (sql, values) = conditions.newest_first(COLUMNS, "send_v2");
+            let (sql, values) = conditions.newest_first(COLUMNS, "send_v3");
             let mut statement = connection.prepare_cached(&sql)?;
             Ok(statement.query_map(params_from_iter(values), read)?.collect::<Result<_, _>>()?)
         })
@@ -83,7 +94,7 @@ impl Views {
         let tenant = tenant.0.clone();
         self.ask(move |connection| {
             let sql =
-                format!("SELECT {COLUMNS} FROM send_v2 WHERE reaction = ?1 AND key = ?2 AND tenant = ?3");
+                format!("SELECT {COLUMNS} FROM send_v3 WHERE reaction = ?1 AND key = ?2 AND tenant = ?3");
             let values = (id.reaction.0, id.key, tenant);
             Ok(connection.prepare_cached(&sql)?.query_row(values, read).optional()?)
         })

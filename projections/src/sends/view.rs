@@ -107,6 +107,8 @@ pub struct SendView {
     pub updated: Stamp,
     /// Whether it failed for good and was made once more on somebody's request.
     pub redriven: bool,
+    /// Where what the provider said later was recorded, in order.
+    pub receipts: Vec<Position>,
 }
 
 impl SendView {
@@ -134,6 +136,7 @@ impl SendView {
             at: entry.stamp,
             updated: entry.stamp,
             redriven: false,
+            receipts: Vec::new(),
         }
     }
 

@@ -54,7 +54,7 @@ async fn a_rebuild_equals_what_was_live_and_goes_live_at_its_place() {
     // Wrong, but not damaged.
     sums::prepare(&bent).unwrap();
     bent.execute_batch(
-        "UPDATE pattern_v1 SET version = 99; DELETE FROM send_v2; UPDATE reaction_v1 SET state = 'done';",
+        "UPDATE pattern_v1 SET version = 99; DELETE FROM send_v3; UPDATE reaction_v1 SET state = 'done';",
     )
     .unwrap();
     assert_ne!(dump(&world.path()), sound);

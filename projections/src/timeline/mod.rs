@@ -52,7 +52,7 @@ impl Views {
             entries.extend(of.entries("reaction_v1", reactions::COLUMNS, "start", |row| {
                 reactions::read(row).map(TimelineEntry::Reaction)
             })?);
-            entries.extend(of.entries("send_v2", sends::COLUMNS, "position", |row| {
+            entries.extend(of.entries("send_v3", sends::COLUMNS, "position", |row| {
                 sends::read(row).map(TimelineEntry::Send)
             })?);
             entries.sort_unstable_by_key(|entry| Reverse(entry.position()));

@@ -14,6 +14,9 @@ use crate::http::problem::Problem;
 /// The longest value of a field, in bytes.
 const LONGEST: usize = 4_096;
 
+/// Where SendGrid is to send its events: to be entered there by a person.
+const RECEIPTS: &str = "receipts-url";
+
 /// A setting in clear, as a body has it.
 pub(super) struct Asked {
     fields: BTreeMap<String, String>,
@@ -37,6 +40,10 @@ impl Asked {
             }
             let values = if field.secret { &mut secrets } else { &mut open };
             values.insert(field.name.to_owned(), value);
+        }
+        if kind == Kind::Sendgrid {
+            // It is shown, so it may come back; what it says is not the client's to choose.
+            fields.optional_text(RECEIPTS);
         }
         let headers = if kind.has_headers() { fields.optional_map("headers") } else { None };
         let on_ambiguous = match fields.optional_text("on-ambiguous").as_deref() {
@@ -123,14 +130,22 @@ pub(super) async fn show(
         }
         shown.set("headers", headers);
     }
+    if let Some(addresses) = call.state.receipts.as_ref().filter(|_| kind == Kind::Sendgrid) {
+        let address = addresses.of(&call.tenant, kind).await?;
+        shown.set(RECEIPTS, if may_see_secrets(call) { address.as_str() } else { MASK });
+    }
     if definition.on_ambiguous == OnAmbiguous::Hold {
         shown.set("on-ambiguous", "hold");
     }
     Ok(())
 }
 
+fn may_see_secrets(call: &Call) -> bool {
+    call.grant.as_ref().is_some_and(|grant| grant.scopes.contains(&Scope::Secrets))
+}
+
 async fn reveal(call: &Call, place: &str, sealed: &Sealed) -> Result<Json, Problem> {
-    if !call.grant.as_ref().is_some_and(|grant| grant.scopes.contains(&Scope::Secrets)) {
+    if !may_see_secrets(call) {
         return Ok(MASK.into());
     }
     let clear = call.state.vault.open_credential(&call.tenant, place, sealed).await?;

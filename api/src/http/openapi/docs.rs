@@ -141,6 +141,12 @@ pub static DOCS: &[Doc] = &[
     post("sends::redrive", "Send again what failed, by a filter", "Redrive", "Redriven"),
     post("sends::release", "Let a held send go out", "", "Send").more(&[409]),
     post("sends::discard", "Let a held send go", "", "Send").more(&[409]),
+    Doc {
+        success: 204,
+        ..post("receipts::take", "What a third party says later about sends, signed", "Receipts", "")
+    }
+    .query(&["send"])
+    .headers(&["X-Twilio-Signature", "X-Twilio-Email-Event-Webhook-Signature"]),
     post("streams::ticket", "A ticket for the stream: good once, for two minutes", "", "Ticket").more(&[429]),
     Doc { success: 101, ..get("streams::open", "The stream, over a web socket", "") }.more(&[404, 426, 429]),
     get("audit::list", "Every change of a resource", "Entries").query(PAGE),

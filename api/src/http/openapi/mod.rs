@@ -44,6 +44,7 @@ pub fn statuses(route: &Route) -> Vec<u16> {
     let mut all = vec![400, 500, 503];
     match route.access {
         Access::Open => {}
+        Access::Signed => all.push(403),
         Access::Admin | Access::Tenant(_) => all.extend([401, 403]),
         Access::OlderTenant(_) => all.extend([401, 403, 422]),
     }
@@ -125,7 +126,7 @@ fn operation(route: &Route) -> Object {
     if !parameters.is_empty() {
         operation.set("parameters", parameters);
     }
-    if route.access != Access::Open {
+    if route.access.takes_token() {
         operation.set("security", vec![Json::object([("oauth", scopes(route.access))])]);
     }
     if let Some(body) = request_body(route, doc) {
@@ -152,7 +153,7 @@ fn operation_id(route: &Route) -> String {
 
 fn scopes(access: Access) -> Json {
     let name = match access {
-        Access::Open => return Vec::<Json>::new().into(),
+        Access::Open | Access::Signed => return Vec::<Json>::new().into(),
         Access::Admin => "admin",
         Access::Tenant(scope) | Access::OlderTenant(scope) => scope.name(),
     };
@@ -175,7 +176,7 @@ fn request_body(route: &Route, doc: &Doc) -> Option<Object> {
     let mut all = Object::new();
     for media in route.payload.content_types() {
         let name = match media {
-            "application/x-www-form-urlencoded" => "TokenRequest",
+            "application/x-www-form-urlencoded" if doc.body.is_empty() => "TokenRequest",
             "application/x-ndjson" => "Lines",
             "multipart/form-data" => "CsvForm",
             "text/csv" => "Csv",

@@ -11,7 +11,7 @@ use domain::json::{Json, Object};
 use domain::reaction::{Answer, Effect, Event, InputKind, Outcome, Purpose, Remark, StepId};
 use eventlog::record::Recorded;
 
-use crate::http::trail::augmented;
+use crate::http::trail::{augmented, receipt_described};
 
 /// The steps of a stream's rows; `events` has the ids of customer events that caused some of them.
 pub fn steps(rows: &[(Recorded, Event)], events: &HashMap<Position, String>) -> Vec<Json> {
@@ -89,6 +89,7 @@ fn place<'a>(event: &'a Event, places: &'a BTreeMap<StepId, Path>) -> Option<&'a
         Event::Input(input) => match &input.kind {
             InputKind::Started(_) | InputKind::Cancelled { .. } => None,
             InputKind::SendRedriven { place, .. } => Some(place),
+            InputKind::ReceiptCame(receipt) => Some(&receipt.place),
             InputKind::Answered { send: id, .. }
             | InputKind::Polled { poll: id, .. }
             | InputKind::SendResumed { send: id }
@@ -136,6 +137,7 @@ fn input_described(input: &InputKind, said: &mut Object) {
         InputKind::EventRefused { reason, .. } | InputKind::ExpectRefused { reason, .. } => {
             said.set("error", reason.as_str())
         }
+        InputKind::ReceiptCame(receipt) => said.merge(&receipt_described(receipt)),
         InputKind::Cancelled { by }
         | InputKind::SendReleased { by, .. }
         | InputKind::SendDiscarded { by, .. }

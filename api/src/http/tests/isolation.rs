@@ -67,7 +67,9 @@ async fn every_route_keeps_every_stranger_out_and_tells_them_nothing() {
 impl Asked<'_> {
     /// All cells of the row; those that may change something come last.
     async fn row(&mut self) {
-        if self.route.path.contains("{tid}") {
+        if self.route.access == Access::Signed {
+            self.unsigned().await;
+        } else if self.route.path.contains("{tid}") {
             self.strangers().await;
             self.other_verbs().await;
             self.items().await;
@@ -81,7 +83,7 @@ impl Asked<'_> {
     /// The path with a tenant and an item in it, with its query.
     fn path(&self, url: &str, tenant: &str, item: &str, customer: &str) -> String {
         let mut path = url.replace("{tid}", tenant);
-        for name in ["{id}", "{type}", "{key}", "{ticket}"] {
+        for name in ["{id}", "{type}", "{key}", "{ticket}", "{secret}"] {
             path = path.replace(name, item);
         }
         assert!(!path.contains('{'), "{path}: say what it names");
@@ -136,6 +138,26 @@ impl Asked<'_> {
         }
         let broken = self.path(&self.route.urls()[0], "%FF", &theirs, "k");
         assert_eq!(self.ask(&self.route.method, &broken, &own.token).await.status, 404, "{broken}");
+    }
+
+    /// An address that takes signatures in place of tokens is none to whom does not know its secret, with whatever
+    /// token: whose it might be, or whether there is such a tenant, is not told.
+    async fn unsigned(&mut self) {
+        let (own, other) = (&self.world.own, &self.world.other);
+        let tenants = [own.id, &own.uuid, other.id, &other.uuid, NOBODY].into_iter().chain(MALFORMED);
+        let nobody = self.path(&self.route.urls()[0], NOBODY, "none", "k");
+        let nobody = self.ask(&self.route.method, &nobody, "").await;
+        assert_eq!(nobody.status, 404, "{}", nobody.body);
+        for tenant in tenants {
+            for kind in ["twilio", "sendgrid", "webhook", "none"] {
+                for token in ["", own.token.as_str(), "wrong"] {
+                    let path = self.route.urls()[0].replace("{tid}", tenant).replace("{type}", kind);
+                    let path = path.replace("{secret}", &"0".repeat(64));
+                    let answered = self.ask(&self.route.method, &path, token).await;
+                    assert_eq!(seen(&answered, &[]), seen(&nobody, &[]), "{path}");
+                }
+            }
+        }
     }
 
     /// Verbs that the path does not take: the wall comes before the verb.
@@ -235,7 +257,7 @@ impl Asked<'_> {
 
     /// No token, a wrong one, a dead one, one without the scope, a tenant's where an admin's is needed, and back.
     async fn without_rights(&mut self) {
-        if self.route.access == Access::Open {
+        if !self.route.access.takes_token() {
             return;
         }
         let (own, other) = (&self.world.own, &self.world.other);
@@ -250,7 +272,7 @@ impl Asked<'_> {
         let url = self.route.urls()[0].clone();
         let path = self.path(&url, own.id, &mine, "k");
         match self.route.access {
-            Access::Open => {}
+            Access::Open | Access::Signed => {}
             Access::Admin => {
                 let answered = self.ask(&self.route.method, &path, &own.token).await;
                 assert_eq!(answered.status, 403, "{path}: {}", answered.body);

@@ -20,7 +20,9 @@ use std::sync::Arc;
 
 use super::resolve::Lookup;
 use super::state::{Open, Stage, Start, Task, TaskId};
-use super::{Effect, Input, InputKind, Note, Outcome, Pinned, Purpose, Remark, Rules, SetTimer, Started};
+use super::{
+    Effect, Input, InputKind, Note, Outcome, Pinned, Purpose, Receipt, Remark, Rules, SetTimer, Started,
+};
 use super::{State, StepId};
 use crate::dsl::then::{Command, Path};
 use crate::json::Object;
@@ -108,6 +110,14 @@ impl<'a> Run<'a> {
             InputKind::ExpectRefused { expect, reason } => self.expect_refused(*expect, reason),
             InputKind::EventAppended { append, event } => self.appended(*append, *event),
             InputKind::EventRefused { append, reason } => self.refused(*append, reason),
+            InputKind::ReceiptCame(receipt) => self.receipt(receipt),
+        }
+    }
+
+    /// What a provider says later changes nothing in the program: it is kept, once.
+    fn receipt(&mut self, receipt: &Receipt) {
+        if self.state.takes_receipt(receipt) {
+            self.state.receipts.insert((receipt.key.clone(), receipt.id.clone()));
         }
     }
 

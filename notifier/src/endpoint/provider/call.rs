@@ -21,6 +21,8 @@ pub(super) struct Call<'a> {
     pub(super) integration: &'a Integration,
     /// The customer's key, where the provider wants it and it is known.
     pub(super) customer: Option<&'a str>,
+    /// Where the provider is to say later what became of it, if it is to.
+    pub(super) receipts: Option<&'a str>,
     pub(super) now: SystemTime,
     pub(super) bases: &'a Bases,
 }

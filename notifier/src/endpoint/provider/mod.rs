@@ -31,6 +31,7 @@ use super::http::verdict::{of_nonsense, of_status, of_trouble};
 use super::http::{Http, Outgoing, Received, Url};
 use super::integration::{Integration, Integrations};
 use super::{Endpoint, Endpoints, Request, Sent, refused};
+use crate::receipt::Addresses;
 
 /// Where the third parties are.
 #[derive(Clone, Debug)]
@@ -75,6 +76,8 @@ pub struct Outside {
     pub integrations: Integrations,
     /// Where the third parties are.
     pub bases: Arc<Bases>,
+    /// Where they may say later what became of a send, if this server can be reached.
+    pub receipts: Option<Addresses>,
 }
 
 impl Endpoints {
@@ -119,6 +122,11 @@ trait Provider: Send + Sync + 'static {
     /// Where this provider means something else by a status than others do.
     fn correct(&self, _failure: &mut Failure, _received: &Received, _now: SystemTime) {}
 
+    /// Whether a call says where the provider is to say later what became of it.
+    fn says_where(&self, _request: &Request) -> bool {
+        false
+    }
+
     /// Whether a call needs to know who the customer is.
     fn wants_customer(&self, _request: &Request) -> bool {
         false
@@ -145,18 +153,33 @@ impl<P: Provider> Remote<P> {
             },
             None => None,
         };
+        let receipts = match self.receipts_at(request).await {
+            Ok(address) => address,
+            Err(error) => return unreadable(&error),
+        };
         let bases = &self.outside.bases;
-        let call = Call { request, integration, customer: customer.as_deref(), now, bases };
+        let (customer, receipts) = (customer.as_deref(), receipts.as_deref());
+        let call = Call { request, integration, customer, receipts, now, bases };
         let outgoing = match self.provider.request(&call) {
             Ok(outgoing) => outgoing,
             Err(what) => return refused(what),
         };
-        let scrub = Scrub::new(integration, &outgoing);
+        let scrub = Scrub::new(integration, &outgoing).and_address(receipts);
         let answer = match self.outside.http.send(outgoing, sent).await {
             Ok(received) => judge(&self.provider, &request.verb, &received, now),
             Err(trouble) => Answer::Failed(of_trouble(&trouble)),
         };
         scrub.answer(answer)
+    }
+
+    /// Where the provider is to say what became of a send, if it is to be told.
+    async fn receipts_at(&self, request: &Request) -> Result<Option<String>, record::Error> {
+        match &self.outside.receipts {
+            Some(addresses) if self.provider.says_where(request) => {
+                addresses.of_send(&request.tenant, self.provider.kind(), &request.idempotency_key).await
+            }
+            _ => Ok(None),
+        }
     }
 }
 

@@ -54,7 +54,14 @@ impl Salesforce {
             };
             let records = Records(session);
             let now = SystemTime::now();
-            let call = Call { request, integration, customer: None, now, bases: &self.outside.bases };
+            let call = Call {
+                request,
+                integration,
+                customer: None,
+                receipts: None,
+                now,
+                bases: &self.outside.bases,
+            };
             let outgoing = match records.request(&call) {
                 Ok(outgoing) => outgoing,
                 Err(what) => return refused(what),

@@ -39,6 +39,13 @@ impl Scrub {
         Self::sorted(secrets(integration))
     }
 
+    /// The same with the secret part of an address for receipts.
+    pub(super) fn and_address(mut self, address: Option<&str>) -> Self {
+        let secret = address.and_then(|url| url.split('?').next()?.rsplit('/').next());
+        self.0.extend(secret.map(|secret| Zeroizing::new(secret.to_owned())));
+        Self::sorted(self.0)
+    }
+
     fn sorted(mut secrets: Vec<Zeroizing<String>>) -> Self {
         secrets.retain(|secret| secret.len() >= SHORTEST);
         // Longer ones first: one may be part of another.

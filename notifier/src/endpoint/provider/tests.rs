@@ -56,7 +56,8 @@ fn integration(kind: Kind) -> Integration {
 
 fn with<T>(integration: &Integration, request: &Request, use_it: impl FnOnce(&Call<'_>) -> T) -> T {
     let now = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
-    use_it(&Call { request, integration, customer: Some("customer-42"), now, bases: &Bases::default() })
+    let (customer, bases) = (Some("customer-42"), &Bases::default());
+    use_it(&Call { request, integration, customer, receipts: None, now, bases })
 }
 
 fn session() -> salesforce::Session {
@@ -284,6 +285,30 @@ fn a_webhook_is_signed_as_the_standard_says_and_its_headers_are_bounded() {
         let params = format!(r#"{{"body":"x","headers":{{"{header}":"y"}}}}"#);
         assert!(outgoing_of("webhook", &params).is_err(), "{header:?}");
     }
+}
+
+#[test]
+fn twilio_is_told_where_to_say_what_became_of_a_send_unless_the_program_says_it() {
+    let wire = |verb: &str, params: &str| {
+        let request = request("twilio", verb, params);
+        let integration = integration(Kind::Twilio);
+        let (receipts, bases) = (Some("https://h.example/s?send=RE00%2F0"), &Bases::default());
+        let now = UNIX_EPOCH;
+        let call =
+            Call { request: &request, integration: &integration, customer: None, receipts, now, bases };
+        (twilio::Twilio.says_where(&request), wire(&twilio::Twilio.request(&call).unwrap()))
+    };
+    let ours = "&StatusCallback=https%3A%2F%2Fh.example%2Fs%3Fsend%3DRE00%252F0";
+    let (says, sms) = wire("sms", r#"{"to-phone-number":"+1","from-phone-number":"+2","message":"x"}"#);
+    assert!(says && sms.ends_with(ours), "{sms}");
+    let events = "&StatusCallbackEvent=answered&StatusCallbackEvent=completed";
+    let (says, call) = wire("call", r#"{"to-phone-number":"+1","from-phone-number":"+2","message":"x"}"#);
+    assert!(says && call.ends_with(&format!("{ours}{events}")), "{call}");
+    let own =
+        r#"{"to-phone-number":"1","from-phone-number":"2","message":"x","status-callback":"http://a.b"}"#;
+    let (_, sms) = wire("sms", own);
+    assert!(sms.ends_with("&StatusCallback=http%3A%2F%2Fa.b"), "{sms}");
+    assert!(!wire("sms-status", r#"{"sid":"SM1"}"#).0, "a question has nothing to come");
 }
 
 fn outgoing_of(endpoint: &str, params: &str) -> Result<Outgoing, String> {

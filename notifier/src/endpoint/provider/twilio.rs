@@ -7,8 +7,8 @@ use domain::json::Json;
 use domain::reaction::{Failure, Success};
 use hyper::Method;
 
-use super::Provider;
 use super::call::{Call, Headers, as_text, below, form, json_of, line, object_of, segment};
+use super::{Provider, Request};
 use crate::endpoint::http::{Outgoing, Reach, Received};
 
 pub(super) struct Twilio;
@@ -80,6 +80,10 @@ impl Provider for Twilio {
         verb.ends_with("-status")
     }
 
+    fn says_where(&self, request: &Request) -> bool {
+        !request.verb.ends_with("-status")
+    }
+
     fn correct(&self, failure: &mut Failure, received: &Received, _: SystemTime) {
         // A queue that is full for now.
         let body = json_of(received).unwrap_or_default();
@@ -98,7 +102,8 @@ fn ends(call: &Call<'_>) -> Result<Fields, String> {
 fn sms(call: &Call<'_>) -> Result<Fields, String> {
     let mut fields = ends(call)?;
     fields.push(("Body", call.need("message")?));
-    fields.extend(call.text("status-callback").map(|url| ("StatusCallback", url)));
+    let callback = call.text("status-callback").or_else(|| call.receipts.map(str::to_owned));
+    fields.extend(callback.map(|url| ("StatusCallback", url)));
     Ok(fields)
 }
 
@@ -109,6 +114,10 @@ fn spoken(call: &Call<'_>) -> Result<Fields, String> {
         None => format!("<Response><Say>{}</Say></Response>", xml(&call.need("message")?)),
     };
     fields.push(("Twiml", twiml));
+    if let Some(url) = call.receipts {
+        fields.push(("StatusCallback", url.to_owned()));
+        fields.extend(["answered", "completed"].map(|event| ("StatusCallbackEvent", event.to_owned())));
+    }
     Ok(fields)
 }
 

@@ -189,6 +189,8 @@ pub const DECLARED: &[Declared] = &[
     // Neither has a send that is held.
     row("POST /tenants/{tid}/sends/{id}/release", 404, ""),
     row("POST /tenants/{tid}/sends/{id}/discard", 404, ""),
+    row("POST /receipts/{tid}/{type}/{secret}", 404, "MessageSid=SM1&MessageStatus=sent")
+        .media("application/x-www-form-urlencoded"),
     row("POST /tenants/{tid}/ticket", 200, ""),
     row("GET /stream/{ticket}", 404, ""),
     row("GET /tenants/{tid}/audit", 200, "").tells().paged(),
