@@ -12,6 +12,7 @@ mod crowds;
 mod demo;
 mod fuzz;
 mod golden;
+mod keys;
 mod listeners;
 mod main_job;
 mod matching;

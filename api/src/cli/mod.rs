@@ -8,6 +8,7 @@ mod check;
 mod client;
 mod demo;
 mod events;
+mod keys;
 mod nats;
 mod out;
 mod rebuild;
@@ -52,6 +53,8 @@ enum Command {
     Backup(backup::Options),
     /// Make a new data folder from a backup.
     Restore(restore::Options),
+    /// The keys under which everything is sealed.
+    Keys(keys::Options),
 }
 
 /// Why a command did not do what it was asked for.
@@ -86,6 +89,7 @@ pub fn run() -> ExitCode {
         Command::Rebuild(options) => rebuild::run(&options),
         Command::Backup(options) => backup::run(&options),
         Command::Restore(options) => restore::run(&options),
+        Command::Keys(options) => keys::run(&options),
     };
     match outcome {
         Ok(code) => code,
@@ -123,7 +127,9 @@ mod tests {
 
     #[test]
     fn every_option_is_an_environment_variable_too() {
-        for command in super::Cli::command().get_subcommands() {
+        let cli = super::Cli::command();
+        for command in cli.get_subcommands().flat_map(|top| std::iter::once(top).chain(top.get_subcommands()))
+        {
             for option in command.get_opts() {
                 let name = option.get_long().expect("options have long names");
                 let variable = format!("CXENGAGE_{}", name.replace('-', "_").to_uppercase());

@@ -1,6 +1,6 @@
 //! The operator's master key: 32 random bytes in a file that only the server's user may read.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -108,18 +108,35 @@ fn private(_: &Path) -> Result<(), MasterKeyError> {
 fn make(path: &Path) -> Result<Zeroizing<[u8; 32]>, MasterKeyError> {
     let mut key = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *key).map_err(|error| MasterKeyError::Random(error.to_string()))?;
-    let text = Zeroizing::new(STANDARD.encode(*key) + "\n");
+    put_master_key(path, &key)?;
+    Ok(key)
+}
+
+/// Puts a master key where it is read from, in place of what is there, in one step: after a crash or a power cut it
+/// is there or it is not. What is sealed under a key that was lost on the way is lost with it.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn put_master_key(path: &Path, key: &[u8; 32]) -> Result<(), MasterKeyError> {
+    let text = Zeroizing::new(STANDARD.encode(key) + "\n");
+    written(path, text.as_bytes()).map_err(|source| MasterKeyError::File { path: path.to_owned(), source })
+}
+
+fn written(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let beside = path.with_file_name(name);
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+    options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(path).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        // What is sealed under a key that a power cut took is lost.
-        file.sync_all()
-    });
-    written.map_err(|source| MasterKeyError::File { path: path.to_owned(), source })?;
-    Ok(key)
+    let mut file = options.open(&beside)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)?;
+    // Of a bare name the folder is the current one.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 #[cfg(all(test, unix))]

@@ -3,7 +3,7 @@
 //! Outside ciphertext a customer is only [`CustomerId`]. A sealed payload names the key that sealed it, so that an
 //! erased customer who comes back under a new key does not make the old payloads look damaged. Read next: `keys`
 //! (what is wrapped and bound), `seal` (the cipher), `master` (the operator's file), `credential` (a
-//! tenant's secrets with third parties), `file` (its files).
+//! tenant's secrets with third parties), `file` (its files), `rotation` (another master key).
 
 mod cache;
 mod credential;
@@ -11,6 +11,7 @@ mod erasure;
 mod file;
 mod keys;
 mod master;
+mod rotation;
 mod seal;
 #[cfg(test)]
 mod tests;
@@ -28,7 +29,8 @@ use crate::record::{Error, Item, NewKey, Outcome, Record, Recorded};
 
 pub use erasure::{ERASED, Erasure, all_erasures, erasures, finish_erasures, take_over_erasures};
 pub use keys::partition_of;
-pub use master::{MASTER_KEY_FILE, MasterKeyError, master_key, master_key_or_new};
+pub use master::{MASTER_KEY_FILE, MasterKeyError, master_key, master_key_or_new, put_master_key};
+pub use rotation::{Rotation, rotate};
 
 /// How many customers' keys are kept at hand.
 const CUSTOMERS: usize = 200_000;

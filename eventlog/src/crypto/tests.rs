@@ -260,3 +260,57 @@ async fn an_erased_key_s_bytes_are_in_no_file_any_more() {
     assert!(!there(gone));
     assert!(there(&wrapped[101].1), "and nothing else is gone");
 }
+
+#[tokio::test]
+async fn under_a_new_master_key_all_opens_as_before_and_the_old_one_opens_nothing() {
+    let temp = TempRecord::new();
+    let tenants = [temp.tenant("acme", "id").await, temp.tenant("other", "id").await];
+    let vault = temp.vault();
+    vault.check_master_key().await.unwrap();
+    let mut sealed = Vec::new();
+    for tenant in &tenants {
+        let customer = vault.customer(tenant, "1").await.unwrap();
+        append(&temp, tenant, &customer, vault.seal(tenant, customer.id, "seen", b"hello").await.unwrap())
+            .await;
+        let credential = vault.seal_credential(tenant, "twilio/password", "token").await.unwrap();
+        let address = vault.receipt_secret(tenant, "twilio").await.unwrap();
+        sealed.push((tenant, last(&temp).await, credential, address));
+    }
+    let (old, new) = (MASTER, [8; 32]);
+    assert_eq!(
+        rotate(&temp.record, &old, &new).await.unwrap(),
+        Rotation::Done(3),
+        "two tenants and the mark"
+    );
+    assert_eq!(rotate(&temp.record, &old, &new).await.unwrap(), Rotation::Before, "twice is once");
+    let vault = Vault::new(temp.record.clone(), new);
+    vault.check_master_key().await.unwrap();
+    for (tenant, row, credential, address) in &sealed {
+        assert_eq!(vault.open(row).await.unwrap(), Opened::Clear(b"hello".to_vec()));
+        let opened = vault.open_credential(tenant, "twilio/password", credential).await.unwrap();
+        assert_eq!(opened.as_str(), "token");
+        assert_eq!(vault.receipt_secret(tenant, "twilio").await.unwrap(), *address, "it was told to others");
+    }
+    // What comes now is under the new one.
+    let created = vault.new_tenant_key(&TenantId::from("third")).await.unwrap();
+    assert!(TenantKeys::unwrap(&Zeroizing::new(new), &created.tenant, 0, &created.wrapped).is_some());
+    let before = Vault::new(temp.record.clone(), old);
+    assert!(matches!(before.check_master_key().await, Err(Error::MasterKey)));
+    assert!(matches!(before.open(&sealed[0].1).await, Err(Error::Damaged(_))));
+}
+
+#[tokio::test]
+async fn a_key_that_does_not_open_leaves_all_of_them_as_they_were() {
+    let temp = TempRecord::new();
+    temp.tenant("acme", "id").await;
+    let vault = temp.vault();
+    vault.check_master_key().await.unwrap();
+    assert!(matches!(rotate(&temp.record, &[9; 32], &[8; 32]).await, Err(Error::MasterKey)));
+    // One of them, put there under another key: it comes last.
+    let stray = new_tenant_key(&Zeroizing::new([9; 32]), &TenantId::from("zebra"));
+    vault.append_key(stray).await.unwrap();
+    assert!(matches!(rotate(&temp.record, &MASTER, &[8; 32]).await, Err(Error::MasterKey)));
+    let vault = temp.vault();
+    vault.check_master_key().await.unwrap();
+    vault.customer(&TenantId::from("acme"), "1").await.unwrap();
+}

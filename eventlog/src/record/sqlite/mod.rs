@@ -7,6 +7,7 @@ pub mod backup;
 mod codec;
 mod files;
 mod group;
+mod keys;
 mod lock;
 mod reader;
 mod schema;

@@ -1,0 +1,106 @@
+//! A new master key, with the real binary: everything is read as before, by the new key only, whatever cut it off.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+use system_tests::harness::{Server, Tenant, command};
+use system_tests::stand_in::{Reply, StandIn};
+
+/// Whether all that was sealed can be read and used: a secret through the API and by a send, an event, and new ones.
+fn works(server: &Server, acme: &Tenant, twilio: &StandIn, times: usize) {
+    let acme = acme.on(server);
+    assert_eq!(acme.get("integrations/twilio").expect(200)["password"], "token-of-acme");
+    acme.event(json!({"id": "ann", "type": "hello", "phone": "+1"}));
+    acme.wait_reactions("ann", times);
+    let asked = twilio.asked();
+    // AC1:token-of-acme
+    let basic = "Basic QUMxOnRva2VuLW9mLWFjbWU=";
+    assert_eq!((asked.len(), asked.last().expect("it was asked").header("authorization")), (times, basic));
+    assert_eq!(acme.entries("ann", "event").len(), times);
+    let new = server.tenant(&format!("new{times}"));
+    new.post("integrations/twilio", &json!({"account": "AC2", "password": "p"})).expect(200);
+}
+
+fn rotate(data: &Path, new: &Path) -> std::process::Command {
+    let mut command = command(&["keys", "rotate", "--data-dir"]);
+    command.arg(data).arg("--new-master-key-file").arg(new);
+    command
+}
+
+#[test]
+fn a_new_master_key_opens_all_and_the_old_one_nothing_and_a_rotation_that_was_cut_off_is_gone_on_with() {
+    let twilio = StandIn::new([], Reply::Json(201, r#"{"sid":"SM1"}"#.to_owned()));
+    let mut server = Server::start_with(&["--twilio-url", twilio.url()]);
+    let acme = server.tenant("acme");
+    let account = json!({"account": "AC1", "password": "token-of-acme", "from-phone-number": "+1"});
+    acme.post("integrations/twilio", &account).expect(200);
+    acme.pattern(
+        r#"(event (= type "hello"))"#,
+        "(send twilio sms {:to-phone-number *phone* :message \"x\"})",
+    );
+    works(&server, &acme, &twilio, 1);
+    let (data, new) = (server.data_dir(), server.scratch("new.key"));
+    let in_use = data.join("master.key");
+    let old = std::fs::read(&in_use).unwrap();
+    let output = rotate(&data, &new).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "beside a server: {said}");
+    assert!(said.contains("process"), "who has it: {said}");
+    assert!(!new.exists() && std::fs::read(&in_use).unwrap() == old);
+    server.terminate();
+    // Cut off again and again, wherever it is then.
+    for millis in [0, 1, 2, 3, 5, 8, 13, 20, 30, 50] {
+        let mut process = rotate(&data, &new).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(millis));
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+    let output = rotate(&data, &new).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_ne!(std::fs::read(&in_use).unwrap(), old);
+    assert_eq!(std::fs::read(&in_use).unwrap(), std::fs::read(&new).unwrap());
+    server.run(&["--twilio-url", twilio.url()]);
+    works(&server, &acme, &twilio, 2);
+    server.terminate();
+    // Cut off just before the key was put into its place: the old one is refused, and it is gone on with.
+    std::fs::write(&in_use, &old).unwrap();
+    let refused = server.try_run(&[], "").unwrap_err();
+    assert!(refused.contains("master key"), "{refused}");
+    let output = rotate(&data, &new).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && said.contains("already"), "{said}");
+    server.run(&["--twilio-url", twilio.url()]);
+    works(&server, &acme, &twilio, 3);
+}
+
+#[test]
+fn a_master_key_that_the_operator_keeps_is_left_alone_and_a_wrong_one_changes_nothing() {
+    let mut server = Server::start();
+    let acme = server.tenant("acme");
+    acme.post("integrations/twilio", &json!({"account": "AC1", "password": "secret"})).expect(200);
+    server.terminate();
+    let data = server.data_dir();
+    let (own, wrong, new) =
+        (server.scratch("own.key"), server.scratch("wrong.key"), server.scratch("new.key"));
+    std::fs::rename(data.join("master.key"), &own).unwrap();
+    let before = std::fs::read(&own).unwrap();
+    // Another store's.
+    let mut other = Server::start();
+    other.terminate();
+    std::fs::copy(other.data_dir().join("master.key"), &wrong).unwrap();
+    let output = rotate(&data, &new).arg("--master-key-file").arg(&wrong).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = rotate(&data, &new).arg("--master-key-file").arg(&own).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("--master-key-file"), "what to do now: {said}");
+    assert_eq!(std::fs::read(&own).unwrap(), before);
+    assert!(!data.join("master.key").exists());
+    let own = own.to_str().unwrap();
+    assert!(server.try_run(&["--master-key-file", own], "").is_err(), "the old one opens nothing");
+    server.run(&["--master-key-file", new.to_str().unwrap()]);
+    assert_eq!(acme.on(&server).get("integrations/twilio").expect(200)["password"], "secret");
+    let output = rotate(Path::new("/nowhere"), Path::new("/nowhere/new.key")).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+}
