@@ -21,6 +21,7 @@ mod nats;
 mod openapi;
 mod receipts;
 mod replay;
+mod sdks;
 mod sealed;
 mod seed_requests;
 mod seeds;

@@ -21,8 +21,23 @@ impl Peer {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script);
         let mut command = Command::new("node");
         command.arg(path).args(arguments).env("NODE_PATH", modules().join("node_modules"));
-        let mut process =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("node is there");
+        Self::start(command)
+    }
+
+    /// Starts a script of `tests/peers` under Python, with the providers' own clients.
+    ///
+    /// # Panics
+    /// If there is no Python, or the clients cannot be installed.
+    pub fn python(script: &str) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script);
+        let mut command = Command::new(clients().join("bin/python"));
+        command.arg(path);
+        Self::start(command)
+    }
+
+    fn start(mut command: Command) -> Self {
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = piped.spawn().expect("the interpreter is there");
         let input = process.stdin.take().expect("stdin is piped");
         let output = BufReader::new(process.stdout.take().expect("stdout is piped"));
         Self { process, input, output }
@@ -60,6 +75,28 @@ impl Drop for Peer {
 pub fn tools() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows where it is");
     test.ancestors().nth(3).expect("target/<profile>/deps/<test>").join("tools")
+}
+
+/// The providers' own clients, in the versions that the tests were written against.
+const CLIENTS: &str =
+    "twilio==9.13.0 sendgrid==6.12.5 pusher==3.3.4 urbanairship==7.4.1 standardwebhooks==1.1.0";
+
+/// A Python environment with [`CLIENTS`]; made when it is not there.
+fn clients() -> &'static Path {
+    static CLIENTS_FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    CLIENTS_FOLDER.get_or_init(|| {
+        let folder = tools().join("sdks");
+        let mark = folder.join("installed");
+        if std::fs::read_to_string(&mark).ok().as_deref() != Some(CLIENTS) {
+            let made = Command::new("python3").args(["-m", "venv"]).arg(&folder).status();
+            assert!(made.expect("python3 is there").success(), "no environment for Python could be made");
+            let mut pip = Command::new(folder.join("bin/pip"));
+            pip.args(["install", "--quiet"]).args(CLIENTS.split(' ')).stdout(Stdio::null());
+            assert!(pip.status().expect("pip is there").success(), "{CLIENTS} could not be installed");
+            std::fs::write(&mark, CLIENTS).expect("a mark");
+        }
+        folder
+    })
 }
 
 /// The folder with the Node modules that the scripts need; installed when it is not there.
