@@ -6,6 +6,7 @@ mod backup;
 mod bad_input;
 mod bombs;
 mod bounded;
+mod canaries;
 mod cli;
 mod crash;
 mod crowds;
