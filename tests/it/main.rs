@@ -13,6 +13,7 @@ mod crowds;
 mod demo;
 mod fuzz;
 mod golden;
+mod hanging;
 mod keys;
 mod listeners;
 mod main_job;
