@@ -12,6 +12,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_trait::async_trait;
 use domain::ids::Position;
 use rusqlite::{Connection, OpenFlags};
 
@@ -37,6 +38,43 @@ pub type Row = (Vec<u8>, Vec<u8>);
 
 /// A row's key, and its new value; `None` deletes it.
 pub type Change = (Vec<u8>, Option<Vec<u8>>);
+
+/// Where readers of the record keep their place together with a few rows, if need be where the next server finds them.
+#[async_trait]
+pub trait Places: Send + Sync + 'static {
+    /// The last position committed under `name`, and its rows in the order of their keys.
+    ///
+    /// # Errors
+    /// The store's; damaged rows are [`Error::Damaged`].
+    async fn load(&self, name: &str) -> Result<Option<(Position, Vec<Row>)>, Error>;
+
+    /// Sets rows and the position in one transaction.
+    ///
+    /// # Errors
+    /// The store's; [`Error::Unavailable`] also where this is another server's to keep.
+    async fn commit(&self, name: &str, position: Position, changes: Vec<Change>) -> Result<(), Error>;
+
+    /// Forgets all of `name`.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn forget(&self, name: &str) -> Result<(), Error>;
+}
+
+#[async_trait]
+impl Places for Checkpoints {
+    async fn load(&self, name: &str) -> Result<Option<(Position, Vec<Row>)>, Error> {
+        Self::load(self, name).await
+    }
+
+    async fn commit(&self, name: &str, position: Position, changes: Vec<Change>) -> Result<(), Error> {
+        Self::commit(self, name, position, changes).await
+    }
+
+    async fn forget(&self, name: &str) -> Result<(), Error> {
+        Self::forget(self, name).await
+    }
+}
 
 impl Checkpoints {
     /// Opens the checkpoints in [`VIEWS_FILE`] of a data folder, which has to be there.

@@ -3,15 +3,22 @@
 //! A batch is one statement that commits itself, a function (`schema.sql`): it locks the one row that holds the end
 //! of the record, checks each item, inserts those that pass. So positions are gap-free and in commit order whoever
 //! appends, and a server that is stopped in between holds up nobody: it holds no lock while it thinks. The record's
-//! clock is the database's. Read next: `schema.sql`, `batch` (a group as lists), `writer`, `reader`, `follow`.
+//! clock is the database's. Read next: `schema.sql`, `batch` (a group as lists), `writer`, `reader`, `follow`; then
+//! `servers.sql` and `term` (what one of the servers does at a time).
 
 mod batch;
+mod errands;
+mod files;
 mod follow;
 mod reader;
 mod schema;
+#[cfg(test)]
+mod servers_tests;
 mod shared;
+mod term;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod writer;
 
 use std::sync::Arc;
@@ -22,11 +29,14 @@ use domain::ids::{CustomerId, Position, TenantId};
 use domain::time::Stamp;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 
+pub use self::errands::Errands;
 use self::reader::Page;
 use self::shared::Shared;
+pub use self::term::{LASTING, SharedPlaces, Term};
+pub use self::turn::Turn;
 use self::writer::Writer;
 use super::row::well_formed;
 use super::{Clock, Error, Fence, Head, Item, Outcome, Record, Recorded, Select};
@@ -38,6 +48,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Options {
     connect: PgConnectOptions,
+    /// Who this server is, among those on the database: the same after a restart, and never another's.
+    pub server: String,
     /// Where stamps come from; the database's own clock for `None`, as everywhere but in tests.
     pub clock: Option<Arc<dyn Clock>>,
     /// How many queries run at a time.
@@ -58,6 +70,7 @@ impl Options {
     pub fn new(url: &str) -> Result<Self, Error> {
         Ok(Self {
             connect: schema::options(url)?,
+            server: format!("{:032x}", rand::random::<u128>()),
             clock: None,
             readers: 8,
             queue_bytes: 64 << 20,
@@ -70,6 +83,9 @@ impl Options {
 /// The record in a PostgreSQL database.
 pub struct PostgresRecord {
     pool: PgPool,
+    connect: PgConnectOptions,
+    turns: Arc<Semaphore>,
+    server: String,
     /// None where the record was opened for reading only.
     writer: Option<Writer>,
     shared: Arc<Shared>,
@@ -89,6 +105,9 @@ impl PostgresRecord {
         let follower = tokio::spawn(follow::follow(pool.clone(), Arc::clone(&shared))).abort_handle();
         Ok(Arc::new(Self {
             pool,
+            connect: options.connect.clone(),
+            turns: turn::room(),
+            server: options.server.clone(),
             writer: Some(Writer::start(&options, Arc::clone(&shared))),
             shared,
             clock: options.clock,
@@ -109,7 +128,17 @@ impl PostgresRecord {
             None => return Err(Error::Unavailable("there is no store in this database".into())),
         }
         let (pool, shared) = Self::begin(&options).await?;
-        Ok(Arc::new(Self { pool, writer: None, shared, clock: options.clock, follower: None }))
+        let Options { connect, server, clock, .. } = options;
+        let turns = turn::room();
+        Ok(Arc::new(Self { pool, connect, turns, server, writer: None, shared, clock, follower: None }))
+    }
+
+    /// What tells this store from every other one.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn store_id(&self) -> Result<String, Error> {
+        sqlx::query_scalar("SELECT id FROM cxengage.store").fetch_one(&self.pool).await.map_err(failed)
     }
 
     async fn begin(options: &Options) -> Result<(PgPool, Arc<Shared>), Error> {
@@ -196,15 +225,21 @@ impl Record for PostgresRecord {
 
     async fn take_leases(&self, leases: &[String], owner: &str) -> Result<Vec<Fence>, Error> {
         self.writer()?;
-        let epochs: Option<Vec<i64>> = sqlx::query_scalar("SELECT cxengage.take_leases($1, $2)")
+        let epochs: Option<Vec<i64>> = sqlx::query_scalar("SELECT cxengage.take_leases($1, $2, $3)")
             .bind(leases)
             .bind(owner)
+            .bind(&self.server)
             .fetch_one(&self.pool)
             .await
             .map_err(failed)?;
+        let held = || Error::Unavailable(format!("another server holds {}", leases.join(", ")));
+        let epochs = match epochs {
+            None if !leases.is_empty() => return Err(held()),
+            epochs => epochs.unwrap_or_default(),
+        };
         let fence =
             |(lease, epoch): (&String, i64)| Fence { lease: lease.clone(), epoch: epoch.unsigned_abs() };
-        Ok(leases.iter().zip(epochs.unwrap_or_default()).map(fence).collect())
+        Ok(leases.iter().zip(epochs).map(fence).collect())
     }
 
     async fn keys(

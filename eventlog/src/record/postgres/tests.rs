@@ -168,7 +168,7 @@ async fn a_store_of_a_newer_release_is_refused_and_left_as_it_is() {
     let options = || Options::new(&temp.url).unwrap();
     for opened in [PostgresRecord::open(options()).await, PostgresRecord::open_read_only(options()).await] {
         let told = opened.err().map(|error| error.to_string());
-        assert_eq!(told.as_deref(), Some("the store has format 99; this release reads 1"));
+        assert_eq!(told.as_deref(), Some("the store has format 99; this release reads 2"));
     }
 }
 

@@ -4,17 +4,21 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::Path;
 
-use super::unavailable_at;
+use super::{make_folder, unavailable_at};
 use crate::record::Error;
 
 /// Held for as long as the writer lives; the operating system drops it with the process, however that ends.
-pub(super) struct FolderLock {
+pub struct FolderLock {
     _file: File,
 }
 
 impl FolderLock {
-    /// Takes the lock, or says who has it.
-    pub(super) fn take(folder: &Path) -> Result<Self, Error> {
+    /// Takes the lock of a folder, which is made if need be, or says who has it.
+    ///
+    /// # Errors
+    /// [`Error::Locked`]; [`Error::Unavailable`] where the folder cannot be made or written.
+    pub fn take(folder: &Path) -> Result<Self, Error> {
+        make_folder(folder)?;
         let path = folder.join("lock");
         let failed = |error| unavailable_at(&path, &error);
         let mut file = OpenOptions::new()

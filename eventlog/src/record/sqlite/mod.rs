@@ -23,7 +23,7 @@ use domain::ids::{CustomerId, Position, TenantId};
 use domain::time::Stamp;
 use tokio::sync::watch;
 
-use self::lock::FolderLock;
+pub use self::lock::FolderLock;
 use self::reader::{Page, Readers};
 use self::writer::{Configurations, Writer};
 use super::clock::{Clock, SystemClock};
@@ -77,7 +77,6 @@ impl SqliteRecord {
     /// [`Error::Locked`] while another server has it, [`Error::Format`] if a newer release made it,
     /// [`Error::Unavailable`] if it cannot be made durable.
     pub fn open(folder: &Path, options: Options) -> Result<Arc<Self>, Error> {
-        make_folder(folder)?;
         let lock = FolderLock::take(folder)?;
         let path = folder.join(LOG_FILE);
         let connection = schema::open_writer(&path)?;

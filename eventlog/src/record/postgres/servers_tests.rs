@@ -1,0 +1,119 @@
+//! What servers on one database share beside the record: terms, places, files, errands.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::ids::{Position, TenantId};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::*;
+use crate::checkpoint::Places;
+use crate::files::Files;
+use crate::testing::postgres::{new_database, shared};
+
+async fn two() -> (Arc<PostgresRecord>, Arc<PostgresRecord>) {
+    let url = new_database(shared()).await;
+    let open = || PostgresRecord::open(Options::new(&url).unwrap());
+    (open().await.unwrap(), open().await.unwrap())
+}
+
+async fn soon<T>(wait: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(20), wait).await.expect("in time")
+}
+
+fn row(key: &str, value: Option<&str>) -> (Vec<u8>, Option<Vec<u8>>) {
+    (key.into(), value.map(Into::into))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_term_goes_to_another_when_its_holder_falls_silent_and_its_leases_and_places_with_it() {
+    let (a, b) = two().await;
+    let (first, second) = (Term::new(a.clone(), "engine"), Term::new(b.clone(), "engine"));
+    let (at_first, at_second) =
+        (SharedPlaces::of(a.clone(), "engine"), SharedPlaces::of(b.clone(), "engine"));
+    soon(first.wait()).await;
+    let leases = ["engine/0".to_owned()];
+    a.take_leases(&leases, "a").await.unwrap();
+    assert!(b.take_leases(&leases, "b").await.is_err(), "only for the holder");
+    b.take_leases(&["free".to_owned()], "b").await.unwrap();
+    at_first.commit("engine", Position(3), vec![row("x", Some("1")), row("y", Some("2"))]).await.unwrap();
+    assert!(at_second.commit("engine", Position(9), vec![]).await.is_err(), "only for the holder");
+
+    let (_, reached) = watch::channel(Position(7));
+    {
+        let holding = first.hold(reached.clone());
+        let beaten = async {
+            tokio::select! {
+                () = holding => panic!("nobody has taken it"),
+                waited = timeout(LASTING + Duration::from_secs(1), second.wait()) => waited,
+            }
+        };
+        assert!(beaten.await.is_err(), "a holder that beats keeps it");
+    }
+    assert_eq!(*second.progress().borrow(), Position(7));
+    soon(second.wait()).await;
+    b.take_leases(&leases, "b").await.unwrap();
+    assert!(a.take_leases(&leases, "a").await.is_err());
+    assert!(at_first.commit("engine", Position(4), vec![row("x", None)]).await.is_err());
+    soon(first.hold(reached)).await;
+    let kept = vec![(b"x".to_vec(), b"1".to_vec()), (b"y".to_vec(), b"2".to_vec())];
+    assert_eq!(at_second.load("engine").await.unwrap(), Some((Position(3), kept)));
+    let changes = vec![row("x", None), row("y", Some("3"))];
+    at_second.commit("engine", Position(5), changes).await.unwrap();
+    let kept = vec![(b"y".to_vec(), b"3".to_vec())];
+    assert_eq!(at_second.load("engine").await.unwrap(), Some((Position(5), kept)));
+    at_second.forget("engine").await.unwrap();
+    assert_eq!(at_second.load("engine").await.unwrap(), None);
+
+    second.let_go().await.unwrap();
+    timeout(LASTING / 2, first.wait()).await.expect("at once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_piece_that_one_server_took_in_is_read_and_dropped_by_another() {
+    let (a, b) = two().await;
+    let acme = TenantId::from("acme");
+    let before = a.now();
+    a.put_piece(&acme, "f", 0, b"sealed".to_vec()).await.unwrap();
+    assert!(a.put_piece(&acme, "f", 0, b"other".to_vec()).await.is_err(), "a piece stays as it is");
+    assert_eq!(b.piece(&acme, "f", 0).await.unwrap(), Some(b"sealed".to_vec()));
+    assert_eq!(b.piece(&acme, "f", 1).await.unwrap(), None);
+    assert_eq!(b.piece(&TenantId::from("other"), "f", 0).await.unwrap(), None);
+    assert_eq!(b.files_before(before).await.unwrap(), []);
+    assert_eq!(b.files_before(before.after(60_000)).await.unwrap(), [(acme.clone(), "f".to_owned())]);
+    b.drop_file(&acme, "f").await.unwrap();
+    assert_eq!(a.piece(&acme, "f", 0).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_errand_is_run_once_by_who_serves_it_and_its_answer_comes_back() {
+    let (a, b) = two().await;
+    let pool = a.pool.clone();
+    let (here, there) = (Errands::to(a, "notifier"), Errands::to(b, "notifier"));
+    let serving = tokio::spawn(async move { there.serve(async |errand| Some(format!("{errand}!"))).await });
+    let answers = futures_util::future::join_all((0..100).map(|n| {
+        let here = &here;
+        async move { (n, here.run(&n.to_string()).await.unwrap()) }
+    }));
+    for (n, answer) in soon(answers).await {
+        assert_eq!(answer, Some(format!("{n}!")));
+    }
+    serving.abort();
+    assert!(serving.await.is_err());
+    let left: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM cxengage.errands").fetch_one(&pool).await.unwrap();
+    assert_eq!(left, 0, "an answer is taken away by who waited for it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_is_one_servers_at_a_time_and_over_when_it_is_dropped() {
+    let (a, b) = two().await;
+    let turn = a.turn("acme").await.unwrap();
+    soon(b.turn("other")).await.unwrap();
+    assert!(timeout(Duration::from_millis(500), b.turn("acme")).await.is_err(), "it is another's");
+    let waiting = tokio::spawn(async move { b.turn("acme").await });
+    drop(turn);
+    soon(waiting).await.unwrap().unwrap().end().await.unwrap();
+    soon(a.turn("acme")).await.unwrap();
+}
