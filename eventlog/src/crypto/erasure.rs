@@ -93,6 +93,22 @@ impl Vault {
     }
 }
 
+impl Vault {
+    /// Takes note of an erasure that a row of the record tells of, another server's for instance: what is at hand of
+    /// the customer's key is let go. If the key is still there (who noted it is about to destroy it, or was cut off),
+    /// it is destroyed first, so that it cannot be read again after this.
+    ///
+    /// # Errors
+    /// The record's; [`Error::Damaged`] for a row that tells of no erasure.
+    pub async fn heed(&self, row: &Recorded) -> Result<(), Error> {
+        let _turn = self.erasing.lock().await;
+        let (tenant, erasure) = (&row.stream.tenant, Erasure::read(row)?);
+        finish_erasures(&*self.record, tenant, std::slice::from_ref(&erasure)).await?;
+        self.forget(tenant, erasure.customer);
+        Ok(())
+    }
+}
+
 /// Destroys the keys that erasures name and that are there all the same: a crash came in between, or a backup that
 /// is older than the erasure brought them back. How many there were. For a record that nobody seals or opens yet.
 ///

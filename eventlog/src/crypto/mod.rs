@@ -114,10 +114,13 @@ impl Vault {
             }
             None => self.append_key(new_tenant_key(&self.master, &nobody)).await?,
         };
-        match outcome {
-            Outcome::KeyTaken => Err(Error::Unavailable("another server is marking this record".into())),
-            _ => Ok(()),
+        if outcome != Outcome::KeyTaken {
+            return Ok(());
         }
+        // Another server that starts at the same time has marked it.
+        let wrapped = self.record.key(&nobody, None).await?;
+        let opened = wrapped.and_then(|wrapped| TenantKeys::unwrap(&self.master, &nobody, 0, &wrapped));
+        opened.map(drop).ok_or(Error::MasterKey)
     }
 
     /// Whether a record has been marked with a master key: then no other one will do.
