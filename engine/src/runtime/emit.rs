@@ -11,7 +11,7 @@ use eventlog::record::{self, Fence, Item, Outcome, Record};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::engine::{Error, lease};
+use super::engine::{Engine, Error, lease};
 use super::items;
 use super::matcher::Completed;
 
@@ -48,6 +48,16 @@ pub(super) struct Emitter {
 }
 
 impl Emitter {
+    /// For an engine, without a right to write yet.
+    pub fn new(engine: &Engine, stopping: &watch::Receiver<bool>) -> Self {
+        Self {
+            record: engine.record.clone(),
+            vault: engine.vault.clone(),
+            fences: Vec::new(),
+            stopping: stopping.clone(),
+        }
+    }
+
     /// Appends what rows up to a position completed: each once, however often it is found. The position, once all of
     /// it is committed.
     pub async fn emit(self: Arc<Self>, completed: Vec<Completed>, upto: Position) -> Result<Position, Halt> {

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::ids::{PARTITIONS, Partition, Position, TenantId};
@@ -24,7 +24,7 @@ use super::saving::Saving;
 use super::store::Lost;
 
 /// How many rows are read at a time.
-const ROWS: usize = 1_000;
+pub(super) const ROWS: usize = 1_000;
 
 /// How many batches of matches may be on their way into the record before reading waits for them.
 const ON_THEIR_WAY: usize = 32;
@@ -74,13 +74,23 @@ pub enum Error {
     Lost(#[from] Lost),
 }
 
-/// The live engine.
+/// The live engine. All clones are one.
+#[derive(Clone)]
 pub struct Engine {
-    record: Arc<dyn Record>,
-    vault: Arc<Vault>,
-    checkpoints: Checkpoints,
-    options: Options,
-    progress: watch::Sender<Position>,
+    pub(super) record: Arc<dyn Record>,
+    pub(super) vault: Arc<Vault>,
+    pub(super) checkpoints: Checkpoints,
+    pub(super) options: Options,
+    pub(super) progress: watch::Sender<Position>,
+    /// What it knew when it [stood by](Self::stand_by) last.
+    pub(super) warm: Arc<Mutex<Option<Warm>>>,
+}
+
+/// All that is matched up to a position.
+pub(super) struct Warm {
+    pub(super) matcher: Matcher,
+    pub(super) saving: Saving,
+    pub(super) position: Position,
 }
 
 impl Engine {
@@ -92,7 +102,7 @@ impl Engine {
         options: Options,
     ) -> Self {
         let (progress, _) = watch::channel(Position(0));
-        Self { record, vault, checkpoints, options, progress }
+        Self { record, vault, checkpoints, options, progress, warm: Arc::default() }
     }
 
     /// Up to where every match has been committed.
@@ -106,8 +116,7 @@ impl Engine {
     /// What another try will not mend: a damaged record, a lease lost to another engine. While the record is merely
     /// not available it is tried again; where spilled states cannot be read back it begins anew.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
-        let (stop, stopping) = watch::channel(false);
-        let working = async {
+        until_stopped(shutdown, async |stopping| {
             loop {
                 match self.work(&stopping).await {
                     Ok(()) | Err(Halt::Stopped) => return Ok(()),
@@ -118,20 +127,33 @@ impl Engine {
                     Err(Halt::Failed(error)) => return Err(error),
                 }
             }
-        };
-        let mut working = pin!(working);
-        tokio::select! {
-            ended = &mut working => return ended,
-            () = shutdown => stop.send_replace(true),
-        };
-        working.await
+        })
+        .await
     }
 
     async fn work(&self, stopping: &watch::Receiver<bool>) -> Result<(), Halt> {
         let mut running = Running::start(self, stopping).await?;
-        running.follow().await?;
-        running.end().await
+        let worked = match running.follow().await {
+            Ok(()) => running.end().await,
+            halted => halted,
+        };
+        running.saving.abandon().await;
+        worked
     }
+}
+
+/// Works until it is done, or until what it does when `shutdown` is there.
+pub(super) async fn until_stopped<T>(
+    shutdown: impl Future<Output = ()>,
+    work: impl AsyncFnOnce(watch::Receiver<bool>) -> T,
+) -> T {
+    let (stop, stopping) = watch::channel(false);
+    let mut working = pin!(work(stopping));
+    tokio::select! {
+        done = &mut working => return done,
+        () = shutdown => stop.send_replace(true),
+    };
+    working.await
 }
 
 /// The lease of a partition.
@@ -139,13 +161,15 @@ pub(super) fn lease(partition: u8) -> String {
     format!("engine/{partition}")
 }
 
-struct Running<'e> {
+pub(super) struct Running<'e> {
     engine: &'e Engine,
-    emitter: Arc<Emitter>,
-    matcher: Matcher,
-    saving: Saving,
+    pub(super) emitter: Arc<Emitter>,
+    pub(super) matcher: Matcher,
+    pub(super) saving: Saving,
     /// Up to here all is matched.
-    position: Position,
+    pub(super) position: Position,
+    /// Whether another engine appends the matches.
+    stands_by: bool,
     /// The ends of batches, each once its matches are committed, in order.
     emitting: FuturesOrdered<BoxFuture<'static, Result<Position, Halt>>>,
     /// The last mark appended: none is due before it has been read.
@@ -155,24 +179,34 @@ struct Running<'e> {
 
 impl<'e> Running<'e> {
     async fn start(engine: &'e Engine, stopping: &watch::Receiver<bool>) -> Result<Self, Halt> {
-        let mut emitter = Emitter {
-            record: engine.record.clone(),
-            vault: engine.vault.clone(),
-            fences: Vec::new(),
-            stopping: stopping.clone(),
-        };
+        let mut emitter = Emitter::new(engine, stopping);
         let leases: Vec<String> = (0..PARTITIONS).map(lease).collect();
-        let Options { owner, memory, .. } = &engine.options;
+        let owner = &engine.options.owner;
         emitter.fences = emitter.retrying(|| engine.record.take_leases(&leases, owner)).await?;
-        let recover = || recover(&*engine.record, &engine.checkpoints, *memory);
-        let (matcher, position) = emitter.retrying(recover).await?;
-        tracing::info!(%position, "the engine goes on from its checkpoint");
+        Self::begin(engine, emitter).await
+    }
+
+    /// Goes on from what is known, or from the checkpoint. Without fences nothing is appended.
+    pub(super) async fn begin(engine: &'e Engine, emitter: Emitter) -> Result<Self, Halt> {
+        let warm = engine.warm.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let warm = match warm {
+            Some(warm) => warm,
+            None => {
+                let recover = || recover(&*engine.record, &engine.checkpoints, engine.options.memory);
+                let (matcher, position) = emitter.retrying(recover).await?;
+                tracing::info!(%position, "the engine goes on from its checkpoint");
+                let saving = Saving::new(engine.checkpoints.clone(), engine.progress.subscribe(), position);
+                Warm { matcher, saving, position }
+            }
+        };
+        let Warm { matcher, saving, position } = warm;
         engine.progress.send_replace(position);
         Ok(Self {
             engine,
+            stands_by: emitter.fences.is_empty(),
             emitter: Arc::new(emitter),
             matcher,
-            saving: Saving::new(engine.checkpoints.clone(), engine.progress.subscribe(), position),
+            saving,
             position,
             emitting: FuturesOrdered::new(),
             marked: Position(0),
@@ -205,7 +239,7 @@ impl<'e> Running<'e> {
     }
 
     /// Writes a checkpoint if one is due, and sees to it that memory stays bounded.
-    async fn keep(&mut self) -> Result<(), Halt> {
+    pub(super) async fn keep(&mut self) -> Result<(), Halt> {
         let Options { checkpoint_rows, memory, .. } = self.engine.options;
         let over = self.matcher.used() > memory;
         if self.saving.is_due(self.position, checkpoint_rows) || over {
@@ -225,8 +259,8 @@ impl<'e> Running<'e> {
         Ok(())
     }
 
-    /// Matches rows, and sends what completed on its way.
-    async fn take(&mut self, rows: Vec<Recorded>) -> Result<(), Halt> {
+    /// Matches rows, and sends what completed on its way; standing by, that is another's to do, and done.
+    pub(super) async fn take(&mut self, rows: Vec<Recorded>) -> Result<(), Halt> {
         let Some(last) = rows.last().map(|row| row.position) else { return Ok(()) };
         let vault = &self.engine.vault;
         let steps = self.emitter.retrying(|| rows::steps(vault, &rows, None)).await?;
@@ -247,7 +281,7 @@ impl<'e> Running<'e> {
         }
         self.position = last;
         self.saving.touched(Instant::now() + self.engine.options.checkpoint_after);
-        if completed.is_empty() && self.emitting.is_empty() {
+        if self.stands_by || (completed.is_empty() && self.emitting.is_empty()) {
             self.done(last);
         } else {
             self.emitting.push_back(Box::pin(self.emitter.clone().emit(completed, last)));
@@ -309,7 +343,7 @@ impl<'e> Running<'e> {
 }
 
 /// Whether the record answers.
-async fn ready(record: &Arc<dyn Record>) -> Result<(), record::Error> {
+pub(super) async fn ready(record: &Arc<dyn Record>) -> Result<(), record::Error> {
     record.read_after(Select::All, Position(0), 1).await.map(drop)
 }
 
@@ -323,7 +357,7 @@ async fn passed(record: &Arc<dyn Record>, deadline: Option<i64>) {
     }
 }
 
-async fn until(at: Option<Instant>) {
+pub(super) async fn until(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,

@@ -4,7 +4,7 @@
 //! nothing later is there; a deadline passes when a row of its partition stamped later is read, live as in a replay.
 //! A checkpoint at p is written only when every match up to p is committed. Read next: [`matcher`] (pure but for what
 //! it reads back), `partition`, `bucket` and `spill` (states in bounded memory), `snapshot` and `keeping` (the
-//! checkpoint), then [`engine`] (the loop), `emit` and `saving` (what it has under way).
+//! checkpoint), then [`engine`] (the loop), `emit` and `saving` (what it has under way), `standby` (ready to take over).
 
 mod bucket;
 mod emit;
@@ -19,6 +19,7 @@ mod saving;
 mod slots;
 mod snapshot;
 mod spill;
+mod standby;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -86,6 +86,16 @@ impl Saving {
             .unwrap_or_else(|error| Err(record::Error::Unavailable(format!("its task ended early: {error}"))))
     }
 
+    /// Leaves nothing under way: what only has to be written still is, what waits for matches is given up.
+    pub async fn abandon(&mut self) {
+        let Some(writing) = self.under_way.take() else { return };
+        if *self.progress.borrow() < self.upto {
+            writing.task.abort();
+        }
+        // However it ended, the checkpoint is whole, of this position or of the one before.
+        drop(writing.task.await);
+    }
+
     /// Takes in how it ended. That one fails is no reason to stop matching.
     pub fn take(
         &mut self,

@@ -28,6 +28,8 @@ use super::{Engine, Error, Options};
 use crate::contributing::contributing;
 use crate::replay::{Difference, replay};
 
+mod standby;
+
 struct World {
     home: TempRecord,
     record: Arc<dyn Record>,

@@ -1,0 +1,114 @@
+//! Standing by: an engine that could take over at once.
+//!
+//! It follows the record like the one that is at work, but only up to where that one says that every match has been
+//! committed; so what it finds completed is in the record already, and is dropped. Whoever takes over finds again what
+//! came after that, and appends it: what is there already is refused as such.
+
+use std::future::Future;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use domain::ids::Position;
+use eventlog::record::{self, Record, Recorded, Select};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::emit::{Emitter, Halt, stopped};
+use super::engine::{Engine, Error, ROWS, Running, Warm, ready, until, until_stopped};
+use super::recovery::NAME;
+
+/// How long a record is left alone that ends before where the matches are said to be committed.
+const PAUSE: Duration = Duration::from_millis(100);
+
+impl Engine {
+    /// Matches along, without appending anything, up to `limit`: to where the engine at work has committed every
+    /// match. Until `shutdown`; then [`run`](Self::run) goes on from there.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn stand_by(
+        &self,
+        limit: watch::Receiver<Position>,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Result<(), Error> {
+        until_stopped(shutdown, async |stopping| {
+            loop {
+                match self.match_along(limit.clone(), &stopping).await {
+                    Ok(warm) => {
+                        *self.warm.lock().unwrap_or_else(PoisonError::into_inner) = Some(warm);
+                        return Ok(());
+                    }
+                    Err(Halt::Stopped) => return Ok(()),
+                    Err(Halt::Failed(Error::Lost(error))) => {
+                        tracing::warn!(%error, "matching is made anew from the whole record");
+                        self.checkpoints.forget(NAME).await?;
+                    }
+                    Err(Halt::Failed(error)) => return Err(error),
+                }
+            }
+        })
+        .await
+    }
+
+    async fn match_along(
+        &self,
+        mut limit: watch::Receiver<Position>,
+        stopping: &watch::Receiver<bool>,
+    ) -> Result<Warm, Halt> {
+        let mut running = Running::begin(self, Emitter::new(self, stopping)).await?;
+        match self.follow_along(&mut running, &mut limit, stopping.clone()).await {
+            Ok(()) => {}
+            Err(halted) => {
+                running.saving.abandon().await;
+                return Err(halted);
+            }
+        }
+        let Running { matcher, saving, position, .. } = running;
+        Ok(Warm { matcher, saving, position })
+    }
+
+    async fn follow_along(
+        &self,
+        running: &mut Running<'_>,
+        limit: &mut watch::Receiver<Position>,
+        mut stopping: watch::Receiver<bool>,
+    ) -> Result<(), Halt> {
+        loop {
+            let save_due = running.saving.due();
+            tokio::select! {
+                biased;
+                () = stopped(&mut stopping) => return Ok(()),
+                saved = running.saving.ended() => running.saving.take(saved, &mut running.matcher)?,
+                rows = within(&self.record, running.position, limit) => match rows {
+                    Ok(rows) => running.take(rows).await?,
+                    Err(record::Error::Unavailable(_)) => {
+                        running.emitter.retrying(|| ready(&self.record)).await?;
+                    }
+                    Err(error) => return Err(error.into()),
+                },
+                () = until(save_due) => {}
+            }
+            running.keep().await?;
+        }
+    }
+}
+
+/// The next rows up to a limit that moves; waits until there are some. Cancel-safe.
+async fn within(
+    record: &Arc<dyn Record>,
+    after: Position,
+    limit: &mut watch::Receiver<Position>,
+) -> Result<Vec<Recorded>, record::Error> {
+    loop {
+        let Ok(end) = limit.wait_for(|limit| *limit > after).await.map(|end| *end) else {
+            return std::future::pending().await;
+        };
+        let end = if eventlog::broken!("stand-by-ahead") { record.head().borrow().position } else { end };
+        let mut rows = record.read_after(Select::All, after, ROWS).await?;
+        rows.retain(|row| row.position <= end);
+        if !rows.is_empty() {
+            return Ok(rows);
+        }
+        sleep(PAUSE).await;
+    }
+}
