@@ -9,7 +9,7 @@ use std::sync::Arc;
 use domain::ids::{ListenerId, Position, TenantId};
 use domain::listener::Definition;
 use domain::time::Stamp;
-use eventlog::checkpoint::{Checkpoints, Row};
+use eventlog::checkpoint::{Places, Row};
 use eventlog::record::Error;
 use serde::{Deserialize, Serialize};
 
@@ -43,14 +43,14 @@ pub(super) struct Place {
 
 /// The checkpoints, and the changes that are not in them yet.
 pub(super) struct Kept {
-    checkpoints: Arc<Checkpoints>,
+    checkpoints: Arc<dyn Places>,
     pub(super) known: HashMap<Key, Known>,
     pub(super) position: Position,
     changes: Vec<(Vec<u8>, Option<Vec<u8>>)>,
 }
 
 impl Kept {
-    pub(super) async fn load(checkpoints: Arc<Checkpoints>) -> Result<Self, Error> {
+    pub(super) async fn load(checkpoints: Arc<dyn Places>) -> Result<Self, Error> {
         let (position, rows) = match checkpoints.load(KNOWN).await {
             Ok(loaded) => loaded.unwrap_or_default(),
             Err(Error::Damaged(reason)) => {
@@ -88,11 +88,7 @@ impl Kept {
 }
 
 /// A listener's place; none if it has none in `within`.
-pub(super) async fn place(
-    checkpoints: &Checkpoints,
-    key: &Key,
-    within: &str,
-) -> Result<Option<Place>, Error> {
+pub(super) async fn place(checkpoints: &dyn Places, key: &Key, within: &str) -> Result<Option<Place>, Error> {
     let rows = match checkpoints.load(PLACES).await {
         Err(Error::Damaged(reason)) => {
             tracing::warn!(%reason, "the listeners' places are lost: they ask for all that there is");
@@ -109,7 +105,7 @@ pub(super) async fn place(
 
 /// Writes a listener's place down; `None`: it has none any more.
 pub(super) async fn keep_place(
-    checkpoints: &Checkpoints,
+    checkpoints: &dyn Places,
     key: &Key,
     place: Option<&Place>,
 ) -> Result<(), Error> {

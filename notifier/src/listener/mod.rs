@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ids::{ListenerId, Position, TenantId};
-use eventlog::checkpoint::Checkpoints;
+use eventlog::checkpoint::Places;
 use eventlog::customer_stream::Door;
 use eventlog::record::{self, Record};
 use tokio::sync::watch;
@@ -40,18 +40,21 @@ pub struct Tools {
     /// The way in.
     pub door: Arc<Door>,
     /// Where places are kept.
-    pub checkpoints: Arc<Checkpoints>,
+    pub checkpoints: Arc<dyn Places>,
     /// The way out.
     pub outside: Outside,
     /// The longest pause before a listener tries again; `None`: what each protocol asks for.
     pub longest_pause: Option<Duration>,
 }
 
-/// Runs listeners.
+/// Runs listeners. All clones are one.
+#[derive(Clone)]
 pub struct Listeners {
     tools: Tools,
     board: Arc<Board>,
     applied: watch::Sender<Position>,
+    /// Whether they run here.
+    running: watch::Sender<bool>,
 }
 
 /// Why listening stopped.
@@ -70,6 +73,7 @@ pub enum Error {
 pub struct Handle {
     board: Arc<Board>,
     applied: watch::Receiver<Position>,
+    running: watch::Receiver<bool>,
 }
 
 /// How long a change is waited for.
@@ -79,12 +83,18 @@ impl Listeners {
     /// Listeners that do not run yet.
     pub fn new(tools: Tools) -> Self {
         let (applied, _) = watch::channel(Position(0));
-        Self { tools, board: Arc::default(), applied }
+        Self { tools, board: Arc::default(), applied, running: watch::channel(true).0 }
     }
 
     /// Asks how they are, now or while they run.
     pub fn handle(&self) -> Handle {
-        Handle { board: self.board.clone(), applied: self.applied.subscribe() }
+        let (applied, running) = (self.applied.subscribe(), self.running.subscribe());
+        Handle { board: self.board.clone(), applied, running }
+    }
+
+    /// Another server runs the listeners: what is changed about them here is not waited for.
+    pub fn elsewhere(&self) {
+        self.running.send_replace(false);
     }
 
     /// Runs the listeners that are enabled, each once, and follows what is changed about them, until `shutdown`.
@@ -92,7 +102,10 @@ impl Listeners {
     /// # Errors
     /// The record's, or another server has taken over.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
-        supervisor::run(self.tools, self.board, self.applied, shutdown).await
+        self.running.send_replace(true);
+        let ended = supervisor::run(self.tools, self.board, self.applied, shutdown).await;
+        self.running.send_replace(false);
+        ended
     }
 }
 
@@ -103,8 +116,11 @@ impl Handle {
     }
 
     /// Waits until a change at that position has been acted upon: a deleted listener hears nothing after this. Gives
-    /// up after a while, and where no listeners run.
+    /// up after a while; where another server runs the listeners, nothing is waited for.
     pub async fn acted_upon(&self, position: Position) {
+        if !*self.running.borrow() {
+            return;
+        }
         let mut applied = self.applied.clone();
         let there = applied.wait_for(|at| *at >= position);
         if tokio::time::timeout(WAIT, there).await.is_err() {

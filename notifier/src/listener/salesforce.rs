@@ -273,12 +273,12 @@ impl Topic {
     }
 
     async fn place(&self, ear: &Ear) -> Result<Option<Place>, End> {
-        let place = kept::place(&ear.tools.checkpoints, &ear.key, &self.within).await;
+        let place = kept::place(&*ear.tools.checkpoints, &ear.key, &self.within).await;
         place.map_err(|error| unreadable(&error))
     }
 
     async fn keep(&self, ear: &Ear, place: &Place) -> Result<(), End> {
-        let kept = kept::keep_place(&ear.tools.checkpoints, &ear.key, Some(place)).await;
+        let kept = kept::keep_place(&*ear.tools.checkpoints, &ear.key, Some(place)).await;
         kept.map_err(|error| unreadable(&error))
     }
 

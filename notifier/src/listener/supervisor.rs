@@ -164,7 +164,7 @@ impl Supervisor {
         if is_enabled {
             self.start(&key);
         } else if !is_there {
-            kept::keep_place(&self.tools.checkpoints, &key, None).await?;
+            kept::keep_place(&*self.tools.checkpoints, &key, None).await?;
         }
         Ok(())
     }

@@ -110,7 +110,7 @@ impl Core {
     /// Runs until `shutdown`.
     pub(super) async fn run(
         mut self,
-        mut orders: mpsc::Receiver<Asked>,
+        orders: &mut mpsc::Receiver<Asked>,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Result<(), Error> {
         let mut shutdown = std::pin::pin!(shutdown);

@@ -17,6 +17,7 @@ mod attempt;
 mod breaker;
 mod core;
 mod draft;
+mod errand;
 mod expects;
 mod follow;
 mod lanes;
@@ -35,13 +36,15 @@ use std::future::Future;
 use std::sync::Arc;
 
 use domain::ids::{ReactionId, TenantId};
-use eventlog::checkpoint::Checkpoints;
+use eventlog::checkpoint::Places;
 use eventlog::crypto::Vault;
 use eventlog::customer_stream::Door;
 use eventlog::record::{self, Record};
-use tokio::sync::{mpsc, oneshot};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 pub use self::breaker::Rule as BreakerRule;
+pub use self::errand::Elsewhere;
 pub use self::options::Options;
 pub use self::orders::{Decided, Redrive};
 pub use self::rate::Rate;
@@ -58,18 +61,19 @@ pub struct Tools {
     /// The way in for a reaction's `event`.
     pub door: Arc<Door>,
     /// Where its place in the record is kept.
-    pub checkpoints: Arc<Checkpoints>,
+    pub checkpoints: Arc<dyn Places>,
     /// Where sends go.
     pub endpoints: Endpoints,
     /// The operator's settings.
     pub options: Options,
 }
 
-/// Runs reactions.
+/// Runs reactions. All clones are one.
+#[derive(Clone)]
 pub struct Notifier {
     tools: Tools,
     orders: mpsc::Sender<Asked>,
-    inbox: mpsc::Receiver<Asked>,
+    inbox: Arc<Mutex<mpsc::Receiver<Asked>>>,
 }
 
 /// Why the notifier stopped.
@@ -84,7 +88,7 @@ pub enum Error {
 }
 
 /// What became of a request to cancel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cancelled {
     /// It is cancelled now.
     Cancelled,
@@ -98,7 +102,11 @@ pub enum Cancelled {
 
 /// Asks a running notifier for things.
 #[derive(Clone)]
-pub struct Handle(mpsc::Sender<Asked>);
+pub struct Handle {
+    orders: mpsc::Sender<Asked>,
+    /// The way to the server that runs the reactions, if that may be another.
+    elsewhere: Option<Arc<dyn Elsewhere>>,
+}
 
 /// The notifier is not running (any more).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -125,26 +133,34 @@ impl Notifier {
         record: Arc<dyn Record>,
         vault: Arc<Vault>,
         door: Arc<Door>,
-        checkpoints: Arc<Checkpoints>,
+        checkpoints: Arc<dyn Places>,
         endpoints: Endpoints,
         options: Options,
     ) -> Self {
         let (orders, inbox) = mpsc::channel(1_024);
-        Self { tools: Tools { record, vault, door, checkpoints, endpoints, options }, orders, inbox }
+        let tools = Tools { record, vault, door, checkpoints, endpoints, options };
+        Self { tools, orders, inbox: Arc::new(Mutex::new(inbox)) }
     }
 
     /// Asks it for things, now or while it runs.
     pub fn handle(&self) -> Handle {
-        Handle(self.orders.clone())
+        Handle { orders: self.orders.clone(), elsewhere: None }
     }
 
     /// Takes over all partitions' reactions and runs them until `shutdown` is there; then waits a while for sends
-    /// under way, and keeps its place. To be run as a task of its own, once.
+    /// under way, and keeps its place. To be run as a task of its own, one at a time.
     ///
     /// # Errors
     /// The record's, or another notifier has taken over. What was begun is in the log, and taken up by the next run.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) -> Result<(), Error> {
-        core::Core::start(self.tools).await?.run(self.inbox, shutdown).await
+        let mut inbox = self.inbox.lock().await;
+        core::Core::start(self.tools).await?.run(&mut inbox, shutdown).await
+    }
+
+    /// Answers what it is asked with [`NotRunning`], until it is dropped: another server runs the reactions.
+    pub async fn decline(&self) {
+        let mut inbox = self.inbox.lock().await;
+        while inbox.recv().await.is_some() {}
     }
 }
 
@@ -159,9 +175,21 @@ impl Handle {
         reaction: ReactionId,
         by: &str,
     ) -> Result<Cancelled, NotRunning> {
+        match self.cancel_here(tenant, reaction, by).await {
+            Err(NotRunning) => self.cancel_elsewhere(tenant, reaction, by).await,
+            here => here,
+        }
+    }
+
+    async fn cancel_here(
+        &self,
+        tenant: &TenantId,
+        reaction: ReactionId,
+        by: &str,
+    ) -> Result<Cancelled, NotRunning> {
         let (reply, answer) = oneshot::channel();
         let order = Order { tenant: tenant.clone(), reaction, by: by.to_owned(), reply };
-        self.0.send(Asked::Cancel(order)).await.map_err(|_| NotRunning)?;
+        self.orders.send(Asked::Cancel(order)).await.map_err(|_| NotRunning)?;
         answer.await.map_err(|_| NotRunning)
     }
 }

@@ -10,6 +10,7 @@ use domain::ids::{Position, ReactionId, TenantId};
 use domain::json::Object;
 use domain::reaction::InputKind;
 use eventlog::record::{Recorded, Select, StreamId, StreamKind};
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::core::Core;
@@ -17,7 +18,7 @@ use super::slot::{Letter, Owner, Reply, What};
 use super::{Asked, Error, Handle, NotRunning};
 
 /// What became of an order about a send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Decided {
     /// It is in the log. (Of a dry run: it would be.)
     Done,
@@ -51,7 +52,8 @@ pub(super) struct SendOrder {
     reply: oneshot::Sender<Decided>,
 }
 
-enum Wish {
+#[derive(Clone)]
+pub(super) enum Wish {
     Release { key: String },
     Discard { key: String },
     Redrive(Redrive),
@@ -107,9 +109,22 @@ impl Handle {
         by: &str,
         what: Wish,
     ) -> Result<Decided, NotRunning> {
+        match self.order_here(tenant, reaction, by, what.clone()).await {
+            Err(NotRunning) => self.order_elsewhere(tenant, reaction, by, &what).await,
+            here => here,
+        }
+    }
+
+    pub(super) async fn order_here(
+        &self,
+        tenant: &TenantId,
+        reaction: ReactionId,
+        by: &str,
+        what: Wish,
+    ) -> Result<Decided, NotRunning> {
         let (reply, answer) = oneshot::channel();
         let order = SendOrder { tenant: tenant.clone(), reaction, by: by.to_owned(), what, reply };
-        self.0.send(Asked::Send(order)).await.map_err(|_| NotRunning)?;
+        self.orders.send(Asked::Send(order)).await.map_err(|_| NotRunning)?;
         answer.await.map_err(|_| NotRunning)
     }
 }
