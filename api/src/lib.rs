@@ -5,10 +5,16 @@
 
 pub mod app;
 pub mod cli;
+pub mod config;
 mod damage;
+mod home;
 pub mod http;
+mod lease;
 pub mod memory;
 pub mod nats;
+mod news;
 pub mod oauth;
+mod parts;
 pub mod server;
+mod start;
 mod telemetry;

@@ -17,6 +17,11 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options) -> Outcome {
+    if options.store.database.is_some() {
+        let why = "this command copies a data folder; a database is backed up with PostgreSQL's own tools: pg_dump, or a \
+                   base backup with its write-ahead log (docs/operations.md)";
+        return Err(Failure::Usage(why.into()));
+    }
     let manifest = backup(&options.store.data_dir, &options.to, env!("CARGO_PKG_VERSION"))?;
     super::print(&serde_json::to_string(&manifest)?)?;
     let key = crate::app::master_key_path(&options.store.data_dir, options.store.master_key_file.as_deref());

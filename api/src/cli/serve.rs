@@ -10,7 +10,8 @@ use notifier::receipt::Public;
 
 use super::third_parties::ThirdParties;
 use super::{Failure, Outcome, say};
-use crate::app::{App, Config};
+use crate::app::{App, Config, Roles};
+use crate::config::Role;
 use crate::http::peer::Cidr;
 use crate::memory::Memory;
 
@@ -22,10 +23,25 @@ pub(super) struct Options {
     /// Where health, metrics and their like are served instead of on --listen.
     #[arg(long, env = "CXENGAGE_ADMIN_LISTEN")]
     admin_listen: Option<SocketAddr>,
-    /// The folder that holds everything; made if it is not there.
+    /// The folder that holds everything; made if it is not there. With --database: what this server can make anew.
     #[arg(long, env = "CXENGAGE_DATA_DIR", default_value = "./data")]
     data_dir: PathBuf,
-    /// The operator's master key: 32 bytes, base64. Left out: one is made in the data folder on the first start.
+    /// A PostgreSQL database (13 or newer) that holds everything, for many servers:
+    /// postgres://user:password@host/database?sslmode=…; the data folder then is this server's own.
+    #[arg(
+        long,
+        env = "CXENGAGE_DATABASE",
+        hide_env_values = true,
+        value_name = "URL",
+        requires = "master_key_file"
+    )]
+    database: Option<String>,
+    /// What this server does of what the servers on one database do: all, or some of api, engine, notifier, projections,
+    /// listeners. One server at a time matches, runs reactions, listens; the others stand by.
+    #[arg(long, env = "CXENGAGE_ROLE", value_name = "ROLES", value_delimiter = ',', default_value = "all")]
+    role: Vec<Role>,
+    /// The operator's master key: 32 bytes, base64. Left out: one is made in the data folder on the first start. With
+    /// --database it has to be given.
     #[arg(long, env = "CXENGAGE_MASTER_KEY_FILE")]
     master_key_file: Option<PathBuf>,
     /// How many events a tenant may send in a second, on average over two; 0: as many as it likes.
@@ -127,7 +143,14 @@ pub(super) fn run(options: Options) -> Outcome {
         if tls.is_none() && !options.listen.ip().is_loopback() {
             tracing::warn!(listen = %options.listen, "a public address without TLS: give --tls-cert and --tls-key, or put a proxy before it");
         }
+        let roles = Roles::of(&options.role);
+        if options.database.is_none() && roles != Roles::ALL {
+            let why = "--role needs --database: a store in a folder has one server, which does everything";
+            return Err(Failure::Usage(why.into()));
+        }
         let config = Config {
+            database: options.database,
+            roles,
             tls,
             admin_listen: options.admin_listen,
             master_key_file: options.master_key_file,

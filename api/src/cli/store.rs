@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use domain::ids::{Position, TenantId};
 use eventlog::crypto::{self, Vault};
+use eventlog::record::postgres::{self, PostgresRecord};
 use eventlog::record::sqlite::{self, SqliteRecord};
 use eventlog::record::{Record, Select, StreamId, StreamKind};
 
@@ -17,6 +18,15 @@ pub(super) struct Options {
     /// The folder that holds everything.
     #[arg(long, env = "CXENGAGE_DATA_DIR", default_value = "./data")]
     pub(super) data_dir: PathBuf,
+    /// The PostgreSQL database that holds the record, if it is not in the data folder.
+    #[arg(
+        long,
+        env = "CXENGAGE_DATABASE",
+        hide_env_values = true,
+        value_name = "URL",
+        requires = "master_key_file"
+    )]
+    pub(super) database: Option<String>,
     /// The operator's master key; left out: the one in the data folder.
     #[arg(long, env = "CXENGAGE_MASTER_KEY_FILE")]
     pub(super) master_key_file: Option<PathBuf>,
@@ -31,8 +41,10 @@ pub(super) struct Store {
 impl Options {
     /// Opens the store to read it.
     pub(super) async fn open(&self) -> Result<Store, Failure> {
-        let record: Arc<dyn Record> =
-            SqliteRecord::open_read_only(&self.data_dir, sqlite::Options::default())?;
+        let record: Arc<dyn Record> = match &self.database {
+            Some(url) => PostgresRecord::open_read_only(postgres::Options::new(url)?).await?,
+            None => SqliteRecord::open_read_only(&self.data_dir, sqlite::Options::default())?,
+        };
         let file = crate::app::master_key_path(&self.data_dir, self.master_key_file.as_deref());
         let vault = Vault::new(record.clone(), *crypto::master_key(&file)?);
         vault.check_master_key().await?;

@@ -113,6 +113,20 @@ pub async fn settle(state: &State, position: Position) {
     }
 }
 
+/// The same for all that has been written by now, by other servers too: by the one that was asked to do something.
+pub async fn settle_all(state: &State) {
+    let head = state.record.head().borrow().position;
+    match state.shared {
+        None => settle(state, head).await,
+        Some(_) => {
+            if let Err(problem) = state.catch_up().await {
+                tracing::error!(?problem, "read models are late");
+                state.readiness.views_are_late(head);
+            }
+        }
+    }
+}
+
 /// What was made or changed a moment ago.
 ///
 /// # Errors

@@ -12,7 +12,8 @@ use eventlog::augment::Augmenter;
 use eventlog::crypto::Vault;
 use eventlog::customer_stream::Door;
 use eventlog::files::FileStore;
-use eventlog::record::Record;
+use eventlog::record::postgres::{self, PostgresRecord};
+use eventlog::record::{Item, Outcome, Record};
 use notifier::listener;
 use notifier::receipt::Addresses;
 use notifier::runtime::Handle;
@@ -54,8 +55,10 @@ pub struct System {
     pub notifier: Handle,
     /// What listens at third parties.
     pub listeners: listener::Handle,
-    /// Up to where the engine has committed every match.
-    pub engine: watch::Receiver<Position>,
+    /// Up to where the engine has committed every match, where this server matches or stands by to.
+    pub engine: Option<watch::Receiver<Position>>,
+    /// The database, where other servers write to the same record.
+    pub shared: Option<Arc<PostgresRecord>>,
 }
 
 /// What the operator sets.
@@ -111,6 +114,8 @@ pub struct State {
     pub throttle: Throttle,
     /// The web sockets that are open, and the tickets to them.
     pub streams: Streams,
+    /// Who waits for what other servers have written.
+    catching_up: tokio::sync::Mutex<()>,
     run: u32,
     requests: AtomicU64,
 }
@@ -140,6 +145,7 @@ impl State {
             secrets: Secrets::default(),
             throttle: Throttle::default(),
             streams: Streams::default(),
+            catching_up: tokio::sync::Mutex::default(),
             run: getrandom::u32()?,
             requests: AtomicU64::new(0),
             system,
@@ -152,6 +158,38 @@ impl State {
         format!("{:08x}-{:x}", self.run, self.requests.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// Waits until the read models have all that other servers have written by now; on a record that this server alone
+    /// writes there is nothing to wait for.
+    ///
+    /// # Errors
+    /// The record's; the read models are late.
+    pub async fn catch_up(&self) -> Result<(), Problem> {
+        if self.shared.is_none() {
+            return Ok(());
+        }
+        // One at a time: many who ask in vain must not keep the record busy.
+        let _turn = self.catching_up.lock().await;
+        let end = self.record.append(vec![Item::default()]).await?.pop();
+        if let Some(Outcome::Appended { last, .. }) = end {
+            self.views.wait_for(last).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for a turn with a tenant's configuration, on all servers, and for what others have made of it by then.
+    ///
+    /// # Errors
+    /// As [`catch_up`](Self::catch_up).
+    pub async fn turn(&self, tenant: &TenantId) -> Result<Turn, Problem> {
+        let here = self.turns.of(tenant).await;
+        let everywhere = match &self.shared {
+            Some(database) => Some(database.turn(tenant.as_str()).await?),
+            None => None,
+        };
+        self.catch_up().await?;
+        Ok(Turn { _here: here, _everywhere: everywhere })
+    }
+
     /// The tenant of that id or uuid.
     ///
     /// # Errors
@@ -162,6 +200,12 @@ impl State {
         }
         Ok(self.views.tenant_by_uuid(&name.to_ascii_lowercase()).await?.map(|view| view.id))
     }
+}
+
+/// A turn with a tenant's configuration, until it is dropped.
+pub struct Turn {
+    _here: tokio::sync::OwnedMutexGuard<()>,
+    _everywhere: Option<postgres::Turn>,
 }
 
 /// One change at a time to a tenant's patterns and templates: what a pattern names must not be deleted meanwhile,

@@ -114,7 +114,8 @@ impl Edge {
             views,
             notifier: handle,
             listeners,
-            engine: matched,
+            engine: Some(matched),
+            shared: None,
         };
         let mut settings = Settings::new([9; 32]);
         change(&mut settings);

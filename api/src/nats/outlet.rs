@@ -5,7 +5,7 @@
 use domain::ids::{Position, ReactionId, TenantId};
 use domain::json::{Json, Object};
 use domain::reaction::Match;
-use eventlog::checkpoint::Checkpoints;
+use eventlog::checkpoint::Places;
 use eventlog::nats::Nats;
 use eventlog::record::{Feed, Recorded, Select, StreamKind};
 use projections::{ReactionView, TimelineEntry};
@@ -23,7 +23,7 @@ const NAME: &str = "nats-outlet";
 const ROWS: usize = 500;
 
 /// Tells what happens.
-pub async fn run(nats: &Nats, state: &State, checkpoints: &Checkpoints) -> Result<(), Failed> {
+pub async fn run(nats: &Nats, state: &State, checkpoints: &dyn Places) -> Result<(), Failed> {
     // The first time, what was before is not told.
     let from = match checkpoints.load(NAME).await? {
         Some((position, _)) => position,

@@ -113,7 +113,14 @@ impl Grants {
 }
 
 async fn look_up(state: &State, hash: &[u8; 32]) -> Result<Option<Grant>, Problem> {
-    let Some(token) = state.views.token(&hex(hash)).await? else { return Ok(None) };
+    let hash = hex(hash);
+    let mut found = state.views.token(&hash).await?;
+    if found.is_none() && state.shared.is_some() {
+        // Another server may have issued it a moment ago.
+        state.catch_up().await?;
+        found = state.views.token(&hash).await?;
+    }
+    let Some(token) = found else { return Ok(None) };
     let mut tenants = Vec::new();
     for id in token.tenants {
         if let Some(tenant) = state.views.tenant(&id).await? {

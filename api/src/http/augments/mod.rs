@@ -48,7 +48,7 @@ pub async fn create(call: Call) -> Result<Answer, Problem> {
     fields.end()?;
     let service = service.unwrap_or_default();
     let command = Command::Create { name, description, kind, service, older_service, options };
-    let _turn = call.state.turns.of(&call.tenant).await;
+    let _turn = call.state.turn(&call.tenant).await?;
     let last = call.state.views.last_augment_number(&call.tenant).await?;
     let id = change::create::<Augment>(&call, last, command).await?;
     let view = change::seen(&call.state, call.state.views.augment(&call.tenant, &AugmentId(id)).await?)?;

@@ -71,8 +71,7 @@ async fn cancel_all(call: &Call, customer: CustomerId) -> Result<(), Problem> {
 
 /// The customer's reactions that are not over, as far as the record goes now.
 async fn running(call: &Call, customer: CustomerId) -> Result<Vec<ReactionId>, Problem> {
-    let head = call.state.record.head().borrow().position;
-    change::settle(&call.state, head).await;
+    change::settle_all(&call.state).await;
     let filter = ReactionFilter {
         customer: Some(customer),
         state: Some(ReactionState::Running),

@@ -77,7 +77,8 @@ pub async fn ready(call: Call) -> Result<Answer, Problem> {
     if state.readiness.followers().views.is_late(*state.views.progress().borrow(), head) {
         reasons.push("the read models are behind".into());
     }
-    if state.readiness.followers().engine.is_late(*state.engine.borrow(), head) {
+    let engine = state.engine.as_ref().map(|engine| *engine.borrow());
+    if engine.is_some_and(|engine| state.readiness.followers().engine.is_late(engine, head)) {
         reasons.push("the engine is behind".into());
     }
     let ready = reasons.is_empty();
@@ -93,13 +94,20 @@ pub async fn ready(call: Call) -> Result<Answer, Problem> {
 /// GET /metrics
 pub async fn metrics(call: Call) -> Result<Answer, Problem> {
     let head = call.state.record.head().borrow().position;
-    let engine = *call.state.engine.borrow();
     let reached = *call.state.views.progress().borrow();
-    let text = call.state.metrics.render(&[
+    let mut positions = vec![
         ("cxengage_record_position", "The record's last position.", head.0),
-        ("cxengage_engine_position", "The position up to which matches are committed.", engine.0),
         ("cxengage_views_position", "The position up to which the read models have come.", reached.0),
-    ]);
+    ];
+    if let Some(engine) = &call.state.engine {
+        let engine = engine.borrow().0;
+        positions.push((
+            "cxengage_engine_position",
+            "The position up to which matches are committed.",
+            engine,
+        ));
+    }
+    let text = call.state.metrics.render(&positions);
     Ok(Answer::text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text))
 }
 

@@ -59,7 +59,7 @@ pub async fn create(call: Call) -> Result<Answer, Problem> {
         return Err(Problem::bad("type, options and mapping have to be there"));
     };
     let definition = Definition { name, description, status, kind, options, mapping };
-    let _turn = call.state.turns.of(&call.tenant).await;
+    let _turn = call.state.turn(&call.tenant).await?;
     let last = call.state.views.last_listener_number(&call.tenant).await?;
     let id = change::create::<Listener>(&call, last, Command::Create(definition)).await?;
     let view = change::seen(&call.state, call.state.views.listener(&call.tenant, &ListenerId(id)).await?)?;
@@ -78,7 +78,7 @@ pub async fn update(call: Call) -> Result<Answer, Problem> {
     let kind = kind(&mut fields);
     let (options, mapping) = (options(&mut fields), mapping(&mut fields));
     fields.end()?;
-    let _turn = call.state.turns.of(&call.tenant).await;
+    let _turn = call.state.turn(&call.tenant).await?;
     let expected = if_match.expected(view(&call, call.param("id")).await?.version)?;
     let command = Command::Update { expected, name, description, status, kind, options, mapping };
     let position = change::execute::<Listener>(&call, call.param("id"), command).await?;
@@ -89,7 +89,7 @@ pub async fn update(call: Call) -> Result<Answer, Problem> {
 /// DELETE /tenants/{tid}/listeners/{id}: nothing is heard any more when this is answered.
 pub async fn delete(call: Call) -> Result<Answer, Problem> {
     let if_match = IfMatch::of(&call.headers)?;
-    let _turn = call.state.turns.of(&call.tenant).await;
+    let _turn = call.state.turn(&call.tenant).await?;
     let expected = if_match.expected(view(&call, call.param("id")).await?.version)?;
     let position = change::execute::<Listener>(&call, call.param("id"), Command::Delete { expected }).await?;
     call.state.listeners.acted_upon(position).await;

@@ -35,7 +35,7 @@ pub async fn create(call: Call) -> Result<Answer, Problem> {
     let status = fields.boolean("status").flatten().unwrap_or(false);
     let (when, then) = (fields.optional_text("when"), fields.optional_text("then"));
     fields.end()?;
-    let _turn = call.state.turns.of(&call.tenant).await;
+    let _turn = call.state.turn(&call.tenant).await?;
     let templates = templates(&call).await?;
     let limits = call.state.settings.languages;
     let command = Command::Create { name, description, status, when, then, templates, limits };
@@ -55,7 +55,7 @@ pub async fn update(call: Call) -> Result<Answer, Problem> {
     let status = fields.boolean("status").map(|status| status.unwrap_or(false));
     let (when, then) = (fields.text("when"), fields.text("then"));
     fields.end()?;
-    let _turn = call.state.turns.of(&call.tenant).await;
+    let _turn = call.state.turn(&call.tenant).await?;
     let expected = if_match.expected(view(&call, call.param("id")).await?.version)?;
     let templates = templates(&call).await?;
     let limits = call.state.settings.languages;
@@ -67,7 +67,7 @@ pub async fn update(call: Call) -> Result<Answer, Problem> {
 /// DELETE /tenants/{tid}/patterns/{id}
 pub async fn delete(call: Call) -> Result<Answer, Problem> {
     let if_match = IfMatch::of(&call.headers)?;
-    let _turn = call.state.turns.of(&call.tenant).await;
+    let _turn = call.state.turn(&call.tenant).await?;
     let expected = if_match.expected(view(&call, call.param("id")).await?.version)?;
     change::execute::<Pattern>(&call, call.param("id"), Command::Delete { expected }).await?;
     Ok(Answer::no_content())

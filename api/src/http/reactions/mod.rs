@@ -80,8 +80,7 @@ pub async fn cancel(call: Call) -> Result<Answer, Problem> {
         Cancelled::Missing => Err(missing()),
         Cancelled::Finished => Err(Problem::conflict("the reaction is over: it is done or has failed")),
         Cancelled::Cancelled | Cancelled::Already => {
-            let head = call.state.record.head().borrow().position;
-            change::settle(&call.state, head).await;
+            change::settle_all(&call.state).await;
             answer(&call, id).await
         }
     }

@@ -2,7 +2,6 @@
 
 mod redrive;
 
-use domain::ids::Position;
 use notifier::runtime::Decided;
 use projections::{SendFilter, SendId, SendState, SendView, TimelineEntry};
 
@@ -75,8 +74,7 @@ async fn answered(call: &Call, id: SendId, decided: Decided) -> Result<Answer, P
             ));
         }
     }
-    let head: Position = call.state.record.head().borrow().position;
-    change::settle(&call.state, head).await;
+    change::settle_all(&call.state).await;
     let view = call.state.views.send(&call.tenant, id).await?.ok_or_else(missing)?;
     let shown = trail::show(&call.state, vec![Entry::Known(TimelineEntry::Send(view))]).await?.pop();
     shown.map(Answer::ok).ok_or_else(missing)

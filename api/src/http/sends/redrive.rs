@@ -1,6 +1,6 @@
 //! `POST …/sends/redrive`: what failed for good is sent again, as new sends with a trail of their own.
 
-use domain::ids::{Position, ReactionId};
+use domain::ids::ReactionId;
 use domain::json::{Json, Object};
 use domain::reaction::Request;
 use domain::time::Stamp;
@@ -71,8 +71,7 @@ async fn again(call: &Call, view: &SendView, request: &Request, dry_run: bool) -
 }
 
 async fn answer(call: &Call, made: Vec<SendView>, more: bool) -> Result<Answer, Problem> {
-    let head: Position = call.state.record.head().borrow().position;
-    change::settle(&call.state, head).await;
+    change::settle_all(&call.state).await;
     let entries: Vec<_> = made.into_iter().map(|view| Entry::Known(TimelineEntry::Send(view))).collect();
     let mut answer = Object::new();
     answer.set("count", entries.len() as u64);

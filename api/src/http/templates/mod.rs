@@ -32,7 +32,7 @@ pub async fn create(call: Call) -> Result<Answer, Problem> {
     let description = fields.optional_text("description");
     let template = fields.mandatory_text("template");
     fields.end()?;
-    let _turn = call.state.turns.of(&call.tenant).await;
+    let _turn = call.state.turn(&call.tenant).await?;
     let command = Command::Create { name, description, template };
     let last = call.state.views.last_template_number(&call.tenant).await?;
     let id = change::create::<Template>(&call, last, command).await?;
@@ -49,7 +49,7 @@ pub async fn update(call: Call) -> Result<Answer, Problem> {
     let description = fields.text("description");
     let template = fields.changed_text("template");
     fields.end()?;
-    let _turn = call.state.turns.of(&call.tenant).await;
+    let _turn = call.state.turn(&call.tenant).await?;
     let expected = if_match.expected(view(&call, call.param("id")).await?.version)?;
     let command = Command::Update { expected, name, description, template };
     change::execute::<Template>(&call, call.param("id"), command).await?;
@@ -59,7 +59,7 @@ pub async fn update(call: Call) -> Result<Answer, Problem> {
 /// DELETE /tenants/{tid}/templates/{id}
 pub async fn delete(call: Call) -> Result<Answer, Problem> {
     let if_match = IfMatch::of(&call.headers)?;
-    let _turn = call.state.turns.of(&call.tenant).await;
+    let _turn = call.state.turn(&call.tenant).await?;
     let expected = if_match.expected(view(&call, call.param("id")).await?.version)?;
     let used_by = used_by(&call, &TemplateId::from(call.param("id"))).await?;
     let command = Command::Delete { expected, used_by };

@@ -1,0 +1,146 @@
+//! The parts of a server, put together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::dsl;
+use engine::runtime::Engine;
+use eventlog::aggregates::Commands;
+use eventlog::augment::Augmenter;
+use eventlog::checkpoint::Checkpoints;
+use eventlog::crypto::{self, Vault};
+use eventlog::customer_stream::Door;
+use eventlog::files::FileStore;
+use eventlog::record::Record;
+use notifier::augment::Apis;
+use notifier::endpoint::http::{Http, Setup};
+use notifier::endpoint::{Endpoints, Integrations, Outside};
+use notifier::listener::{self, Listeners};
+use notifier::receipt::Addresses;
+use notifier::runtime::Notifier;
+use projections::Views;
+use sha2::{Digest, Sha256};
+
+use crate::app::{Error, master_key_path, views_path};
+use crate::config::Config;
+use crate::home::Home;
+use crate::http::state::System;
+use crate::lease::ToTheNotifier;
+
+/// The parts that do what one server does at a time.
+pub(crate) struct Workers {
+    pub(crate) engine: Engine,
+    pub(crate) notifier: Notifier,
+    pub(crate) listeners: Listeners,
+}
+
+/// The names of their leases.
+pub(crate) const ENGINE: &str = "engine";
+pub(crate) const NOTIFIER: &str = "notifier";
+pub(crate) const LISTENERS: &str = "listeners";
+pub(crate) const RELAY: &str = "relay";
+
+/// What seals and opens, and the key of cursors. A master key is made for a new store only, and never where the operator says that
+/// one is.
+pub(crate) async fn opened(
+    config: &Config,
+    record: &Arc<dyn Record>,
+) -> Result<(Arc<Vault>, [u8; 32]), Error> {
+    let key_file = master_key_path(&config.data_dir, config.master_key_file.as_deref());
+    let make = config.master_key_file.is_none() && !Vault::has_master_key(&**record).await?;
+    let master = if make { crypto::master_key_or_new(&key_file) } else { crypto::master_key(&key_file) }?;
+    let vault = Arc::new(Vault::new(record.clone(), *master));
+    vault.check_master_key().await?;
+    Ok((vault, cursor_key(&master)))
+}
+
+/// Puts the parts together.
+pub(crate) fn system(
+    config: &Config,
+    home: &Home,
+    record: Arc<dyn Record>,
+    vault: Arc<Vault>,
+) -> Result<(System, Workers), Error> {
+    // The read models' file is made anew if it is torn, so it comes before the checkpoints in it.
+    let views = Views::open(&views_path(&config.data_dir))?;
+    let http = http(config);
+    let files = FileStore::new(home.files.clone(), vault.clone());
+    let apis = Apis::new(http.clone(), config.augment_cache);
+    let augmenter = Augmenter::new(files.clone(), Some(Arc::new(apis)));
+    let door = Arc::new(Door::new(record.clone(), vault.clone()).augmented_by(augmenter.clone()));
+    let engine = Engine::new(
+        record.clone(),
+        vault.clone(),
+        Checkpoints::open_engine(&config.data_dir)?,
+        engine_options(config.engine_memory),
+    );
+    let outside = outside(config, http, &record, &vault);
+    let receipts = outside.receipts.clone();
+    let notifier = Notifier::new(
+        record.clone(),
+        vault.clone(),
+        door.clone(),
+        home.places(NOTIFIER, &config.data_dir)?,
+        endpoints(config, &outside),
+        notifier::runtime::Options { limits: dsl::Limits::STORED, ..notifier::runtime::Options::default() },
+    );
+    let listeners = Listeners::new(listener::Tools {
+        record: record.clone(),
+        door: door.clone(),
+        checkpoints: home.places(LISTENERS, &config.data_dir)?,
+        outside,
+        longest_pause: config.listener_pause,
+    });
+    let system = System {
+        commands: Commands::new(record.clone(), vault.clone()),
+        door,
+        files,
+        augmenter,
+        receipts,
+        views,
+        notifier: match home.errands(NOTIFIER) {
+            Some(errands) => notifier.handle().or_elsewhere(Arc::new(ToTheNotifier(errands))),
+            None => notifier.handle(),
+        },
+        listeners: listeners.handle(),
+        engine: config.roles.engine.then(|| engine.progress()),
+        shared: home.database(),
+        record,
+        vault,
+    };
+    Ok((system, Workers { engine, notifier, listeners }))
+}
+
+/// The one client for all that is outside.
+fn http(config: &Config) -> Http {
+    Http::new(Setup { allow_private_addresses: config.allow_private_addresses, ..Setup::default() })
+}
+
+fn engine_options(memory: usize) -> engine::runtime::Options {
+    let options = engine::runtime::Options { memory, ..engine::runtime::Options::default() };
+    if eventlog::broken!("checkpoints-often") {
+        return engine::runtime::Options { checkpoint_after: Duration::from_millis(20), ..options };
+    }
+    options
+}
+
+/// The way out to third parties.
+fn outside(config: &Config, http: Http, record: &Arc<dyn Record>, vault: &Arc<Vault>) -> Outside {
+    Outside {
+        http,
+        integrations: Integrations::new(record.clone(), vault.clone()),
+        bases: Arc::new(config.bases.clone()),
+        receipts: config.public_url.clone().map(|public| Addresses::new(public, vault.clone())),
+    }
+}
+
+/// Where sends go.
+fn endpoints(config: &Config, outside: &Outside) -> Endpoints {
+    let all = Endpoints::all(outside.clone());
+    config.rates.iter().fold(all, |endpoints, (name, rate)| endpoints.limited(name, *rate))
+}
+
+/// The key of cursors: all servers of a system share it, and no one outside can make one.
+fn cursor_key(master: &[u8; 32]) -> [u8; 32] {
+    Sha256::new().chain_update(b"cxengage cursors").chain_update(master).finalize().into()
+}
