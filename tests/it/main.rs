@@ -27,6 +27,7 @@ mod sdks;
 mod sealed;
 mod seed_requests;
 mod seeds;
+mod servers;
 mod streams;
 mod structure;
 mod third_parties;

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use domain::time::Stamp;
+use futures_util::TryStreamExt;
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::{ManualClock, contract};
@@ -73,6 +74,28 @@ impl PostgresServer {
         format!("postgres://cxengage@localhost/{database}?host={}", self.folder.display())
     }
 
+    /// Processor time of all its processes so far, in seconds; those that have ended included.
+    ///
+    /// # Panics
+    /// If it does not run, or this is no Linux.
+    pub fn cpu_seconds(&self) -> f64 {
+        let file = std::fs::read_to_string(self.folder.join("db/postmaster.pid")).expect("it runs");
+        let postmaster = file.lines().next().expect("a process").to_owned();
+        let stat = |process: &str| {
+            let text = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+            let fields = text.rsplit(") ").next()?.split_whitespace().map(str::to_owned);
+            Some(fields.collect::<Vec<_>>())
+        };
+        let ticks = |stat: &[String], fields: std::ops::Range<usize>| {
+            stat[fields].iter().filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>()
+        };
+        let processes = std::fs::read_dir("/proc").expect("processes").flatten();
+        let children = processes.filter_map(|entry| stat(entry.file_name().to_str()?));
+        let own: f64 = children.filter(|stat| stat[1] == postmaster).map(|stat| ticks(&stat, 11..13)).sum();
+        // Its own, and that of its children who have ended.
+        (own + stat(&postmaster).map_or(0.0, |stat| ticks(&stat, 11..15))) / 100.0
+    }
+
     /// Stops it as `pg_ctl -m` does (`smart`, `fast`, `immediate`: as a crash does) and starts it again.
     ///
     /// # Panics
@@ -120,6 +143,41 @@ pub async fn new_database(server: &PostgresServer) -> String {
     connection.execute(format!("CREATE DATABASE {name}").as_str()).await.expect("a database");
     connection.close().await.expect("a farewell");
     server.url(&name)
+}
+
+/// The rows of the record in a database as COPY writes them, in pieces of so many.
+///
+/// # Panics
+/// If they cannot be read.
+pub async fn copy_out(url: &str, piece: usize) -> Vec<Vec<u8>> {
+    let mut connection = PgConnection::connect(url).await.expect("a connection");
+    let sql = "COPY (SELECT * FROM cxengage.events ORDER BY position) TO STDOUT";
+    // A row comes as a message of its own.
+    let rows: Vec<_> =
+        connection.copy_out_raw(sql).await.expect("rows").try_collect().await.expect("all of them");
+    rows.chunks(piece).map(<[_]>::concat).collect()
+}
+
+/// Copies such pieces into the tables of a new record, a statement and a commit for each.
+///
+/// # Panics
+/// If they do not fit.
+pub async fn copy_in(connection: &mut PgConnection, pieces: &[Vec<u8>]) {
+    for piece in pieces {
+        let mut copy = connection.copy_in_raw("COPY cxengage.events FROM STDIN").await.expect("a copy");
+        copy.send(piece.as_slice()).await.expect("rows");
+        copy.finish().await.expect("a commit");
+    }
+}
+
+/// A connection to a new database with the tables of a record.
+///
+/// # Panics
+/// If there is no PostgreSQL.
+pub async fn new_tables(server: &PostgresServer) -> PgConnection {
+    let url = new_database(server).await;
+    drop(PostgresRecord::open(Options::new(&url).expect("an address")).await.expect("a record"));
+    PgConnection::connect(&url).await.expect("a connection")
 }
 
 /// A record in a database of its own.

@@ -1,6 +1,6 @@
 //! The whole way, on the real server: events over HTTP beside their limits, and from event to request.
 //!
-//! `cargo bench -p system-tests --bench edge`, or `… -- one`, `many`, `batch`, `latency`. Build the server with the
+//! `cargo bench -p system-tests --bench edge`, or `… -- one`, `many`, `batch`, `database`, `latency`. Build the server with the
 //! same profile first: `cargo build --profile bench --bins`. Load generator, server and floor are processes of their
 //! own; the CPU told is that of the one that serves.
 
@@ -8,6 +8,7 @@
 
 #[path = "../../../benches/bare.rs"]
 mod bare;
+mod database;
 mod floor;
 mod latency;
 mod load;
@@ -51,6 +52,9 @@ fn all() {
                 ],
             );
         }
+    }
+    if asked("database") {
+        database::tell();
     }
     if asked("latency") {
         latency::tell();

@@ -3,10 +3,12 @@
 //! Nothing in here knows what is inside the server. Read next: [`Server`], [`Client`], [`Tenant`].
 
 mod client;
+mod home;
 mod server;
 mod tenant;
 
 pub use client::{Answer, Client, Request};
+pub use home::{Home, TEST_HOME, on_database};
 pub use server::{ADMIN, SHIPPED, Server, WITH_FAULTS, binary, command, faults};
 pub use tenant::Tenant;
 

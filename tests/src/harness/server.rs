@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use tempfile::TempDir;
 
-use super::{Client, Tenant, wait_for};
+use super::{Client, Home, Tenant, wait_for};
 
 /// The admin client's id and secret.
 pub const ADMIN: (&str, &str) = ("admin", "a-secret-for-the-tests-only");
@@ -67,6 +67,7 @@ pub struct Server {
     folder: TempDir,
     data: PathBuf,
     binary: &'static str,
+    home: Home,
 }
 
 impl Server {
@@ -82,20 +83,41 @@ impl Server {
         server
     }
 
+    /// A server on a record that is not in its folder; [`Self::run`] starts it.
+    pub fn at(home: Home) -> Self {
+        Self::on(SHIPPED, None, home)
+    }
+
+    /// The same with faults on order.
+    pub fn at_with_faults(home: Home) -> Self {
+        Self::on(WITH_FAULTS, None, home)
+    }
+
+    /// Where it keeps the record.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
     /// A server with faults on order that does not run yet; on a data folder that is given, or a fresh one.
     pub fn with_faults(data: Option<PathBuf>) -> Self {
         Self::new(WITH_FAULTS, data)
     }
 
     fn new(binary: &'static str, data: Option<PathBuf>) -> Self {
+        // What was made beforehand is in a folder.
+        let home = if data.is_some() { Home::default() } else { Home::wanted() };
+        Self::on(binary, data, home)
+    }
+
+    fn on(binary: &'static str, data: Option<PathBuf>, home: Home) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let data = data.unwrap_or_else(|| folder.path().join("data"));
-        Self { process: None, base: String::new(), folder, data, binary }
+        Self { process: None, base: String::new(), folder, data, binary, home }
     }
 
     /// A server on a data folder that was made beforehand; [`Self::run`] starts it.
     pub fn prepared(make: impl FnOnce(&Path)) -> Self {
-        let server = Self::new(SHIPPED, None);
+        let server = Self::on(SHIPPED, None, Home::default());
         make(&server.data_dir());
         server
     }
@@ -121,6 +143,7 @@ impl Server {
         let mut process = command_of(self.binary, &["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(&self.data)
             .args(arguments)
+            .args(self.home.arguments(&self.data, "serve", arguments))
             .env("CXENGAGE_FAULTS", faults)
             .env("CXENGAGE_ADMIN_CLIENT_ID", ADMIN.0)
             .env("CXENGAGE_ADMIN_CLIENT_SECRET", ADMIN.1)
@@ -170,6 +193,21 @@ impl Server {
             process.kill().expect("a process can be killed");
             process.wait().expect("a killed process ends");
         }
+    }
+
+    /// SIGSTOP: it stands still, and knows nothing of it.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// SIGCONT: it goes on.
+    pub fn wake(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.pid().to_string()]).status();
+        assert!(sent.expect("kill is there").success(), "the server has ended by itself:\n{}", self.said());
     }
 
     /// SIGTERM, and how it ended.
@@ -252,6 +290,7 @@ impl Server {
             .env("CXENGAGE_FAULTS", faults)
             .arg("--data-dir")
             .arg(&self.data)
+            .args(self.home.arguments(&self.data, arguments[0], arguments))
             .output()
             .expect("the binary runs");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
