@@ -88,7 +88,10 @@ impl Saving {
 
     /// Leaves nothing under way: what only has to be written still is, what waits for matches is given up.
     pub async fn abandon(&mut self) {
-        let Some(writing) = self.under_way.take() else { return };
+        // One that has ended may have been asked how already.
+        let Some(writing) = self.under_way.take().filter(|writing| !writing.task.is_finished()) else {
+            return;
+        };
         if *self.progress.borrow() < self.upto {
             writing.task.abort();
         }
