@@ -58,6 +58,11 @@ fn what_comes_in_at_any_server_is_matched_once_and_seen_at_all() {
         assert_eq!((done.len(), &done[0]["pattern"]), (1, &json!(pattern)));
         assert_eq!(tenant.entries("c", "match").len(), 1);
     }
+    let (client, secret) = first.admin().new_client("acme", None);
+    let known = acme.client.at(second.base()).with_token_of(&client, &secret);
+    assert_eq!(known.get(&acme.path("patterns")).status, 200, "made here, known there");
+    let made = first.tenant("globex").on(&second);
+    assert_eq!(made.get("patterns").status, 200, "made here, known there");
     // Made there, in force everywhere at once: an event that comes after it is matched against it.
     there.pattern(r#"(event (= type "B"))"#, "(send echo message {})");
     acme.event(json!({"id": "d", "type": "B"}));

@@ -195,6 +195,18 @@ impl State {
     /// # Errors
     /// The read models'.
     pub async fn tenant_named(&self, name: &str) -> Result<Option<TenantId>, Problem> {
+        if let Some(known) = self.known_tenant(name).await? {
+            return Ok(Some(known));
+        }
+        if self.shared.is_none() {
+            return Ok(None);
+        }
+        // Another server may have made it a moment ago.
+        self.catch_up().await?;
+        self.known_tenant(name).await
+    }
+
+    async fn known_tenant(&self, name: &str) -> Result<Option<TenantId>, Problem> {
         if let Some(view) = self.views.tenant(&TenantId::from(name)).await? {
             return Ok(Some(view.id));
         }
