@@ -4,14 +4,15 @@
 
 use async_trait::async_trait;
 use domain::ids::{Position, ReactionId, TenantId};
-use domain::reaction::{Effect, Event, Request};
+use domain::integration::Sealed;
+use domain::reaction::{Effect, Event, Receipt, Request};
 use eventlog::crypto::{Opened, Vault};
 use eventlog::record::{self, Record};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use super::orders::Wish;
-use super::{Cancelled, Decided, Handle, NotRunning, Notifier, Redrive};
+use super::{Cancelled, Decided, Handle, NotRunning, Notifier, Redrive, Taken};
 
 /// The way to the server that runs the reactions.
 #[async_trait]
@@ -33,9 +34,22 @@ struct Errand {
 #[serde(rename_all = "kebab-case")]
 enum What {
     Cancel,
-    Release { key: String },
-    Discard { key: String },
-    Redrive { key: String, cause: Position, dry_run: bool },
+    Release {
+        key: String,
+    },
+    Discard {
+        key: String,
+    },
+    Redrive {
+        key: String,
+        cause: Position,
+        dry_run: bool,
+    },
+    /// What a provider says, sealed: an errand lies in the database for a moment.
+    Receipt {
+        sealed: Sealed,
+        cause: Position,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -43,6 +57,7 @@ enum What {
 enum Done {
     Cancel(Cancelled),
     Order(Decided),
+    Receipt(Taken),
 }
 
 impl Handle {
@@ -60,7 +75,7 @@ impl Handle {
     ) -> Result<Cancelled, NotRunning> {
         match self.ask(tenant, reaction, by, What::Cancel).await? {
             Done::Cancel(cancelled) => Ok(cancelled),
-            Done::Order(_) => Err(NotRunning),
+            Done::Order(_) | Done::Receipt(_) => Err(NotRunning),
         }
     }
 
@@ -78,7 +93,23 @@ impl Handle {
         };
         match self.ask(tenant, reaction, by, what).await? {
             Done::Order(decided) => Ok(decided),
-            Done::Cancel(_) => Err(NotRunning),
+            Done::Cancel(_) | Done::Receipt(_) => Err(NotRunning),
+        }
+    }
+
+    pub(super) async fn receipt_elsewhere(
+        &self,
+        tenant: &TenantId,
+        reaction: ReactionId,
+        receipt: &Receipt,
+        cause: Position,
+    ) -> Result<Taken, NotRunning> {
+        let clear = serde_json::to_string(receipt).map_err(|_| NotRunning)?;
+        let sealed = self.vault.seal_credential(tenant, &place(reaction), &clear).await;
+        let sealed = sealed.map_err(|_| NotRunning)?;
+        match self.ask(tenant, reaction, "", What::Receipt { sealed, cause }).await? {
+            Done::Receipt(taken) => Ok(taken),
+            Done::Cancel(_) | Done::Order(_) => Err(NotRunning),
         }
     }
 
@@ -110,6 +141,12 @@ impl Notifier {
                 let cancelled = handle.cancel_here(tenant, reaction, by).await.ok()?;
                 return serde_json::to_string(&Done::Cancel(cancelled)).ok();
             }
+            What::Receipt { sealed, cause } => {
+                let clear = self.tools.vault.open_credential(tenant, &place(reaction), &sealed).await.ok()?;
+                let receipt = serde_json::from_str(&clear).ok()?;
+                let taken = handle.receipt_here(tenant, reaction, receipt, cause).await.ok()?;
+                return serde_json::to_string(&Done::Receipt(taken)).ok();
+            }
             What::Release { key } => Wish::Release { key },
             What::Discard { key } => Wish::Discard { key },
             What::Redrive { key, cause, dry_run } => {
@@ -127,6 +164,11 @@ impl Notifier {
         let decided = handle.order_here(tenant, reaction, by, wish).await.ok()?;
         serde_json::to_string(&Done::Order(decided)).ok()
     }
+}
+
+/// For what a receipt is sealed on its way.
+fn place(reaction: ReactionId) -> String {
+    format!("receipt/{reaction}")
 }
 
 /// What a send of a reaction was made with, as it stands at that position.

@@ -106,6 +106,8 @@ pub struct Handle {
     orders: mpsc::Sender<Asked>,
     /// The way to the server that runs the reactions, if that may be another.
     elsewhere: Option<Arc<dyn Elsewhere>>,
+    /// Seals what goes there.
+    vault: Arc<Vault>,
 }
 
 /// The notifier is not running (any more).
@@ -144,7 +146,7 @@ impl Notifier {
 
     /// Asks it for things, now or while it runs.
     pub fn handle(&self) -> Handle {
-        Handle { orders: self.orders.clone(), elsewhere: None }
+        Handle { orders: self.orders.clone(), elsewhere: None, vault: self.tools.vault.clone() }
     }
 
     /// Takes over all partitions' reactions and runs them until `shutdown` is there; then waits a while for sends

@@ -9,6 +9,7 @@ use domain::json::{Json, Object};
 use domain::reaction::Receipt;
 use eventlog::customer_stream::Incoming;
 use eventlog::record::{self, Item, Metadata};
+use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::core::Core;
@@ -17,7 +18,8 @@ use super::slot::{Letter, Reply, Slot, What};
 use super::{Asked, Error, Handle, NotRunning, Tools};
 
 /// What became of a receipt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Taken {
     /// It is in the log.
     Recorded,
@@ -53,10 +55,23 @@ impl Handle {
         receipt: Receipt,
         cause: Position,
     ) -> Result<Taken, NotRunning> {
+        match self.receipt_here(tenant, reaction, receipt.clone(), cause).await {
+            Err(NotRunning) => self.receipt_elsewhere(tenant, reaction, &receipt, cause).await,
+            here => here,
+        }
+    }
+
+    pub(super) async fn receipt_here(
+        &self,
+        tenant: &TenantId,
+        reaction: ReactionId,
+        receipt: Receipt,
+        cause: Position,
+    ) -> Result<Taken, NotRunning> {
         let (reply, answer) = oneshot::channel();
         let notice = Notice { receipt: Box::new(receipt), cause: Some(cause), reply };
         let order = ReceiptOrder { tenant: tenant.clone(), reaction, notice };
-        self.0.send(Asked::Receipt(order)).await.map_err(|_| NotRunning)?;
+        self.orders.send(Asked::Receipt(order)).await.map_err(|_| NotRunning)?;
         answer.await.map_err(|_| NotRunning)
     }
 }
