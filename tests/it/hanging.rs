@@ -107,16 +107,13 @@ fn healthy_sends_take_as_long_beside_a_thousand_that_hang() {
         world.hang();
         let beside = world.round();
         let ratio = p99(&beside).as_secs_f64() / p99(&quiet).as_secs_f64();
-        #[expect(clippy::print_stdout, reason = "what is measured is to be seen")]
-        {
-            println!(
-                "pair {pair}: undisturbed p50 {:?} p99 {:?}, beside {HUNG} hung p50 {:?} p99 {:?}: {ratio:.2}",
-                quiet[HEALTHY / 2],
-                p99(&quiet),
-                beside[HEALTHY / 2],
-                p99(&beside)
-            );
-        }
+        println!(
+            "pair {pair}: undisturbed p50 {:?} p99 {:?}, beside {HUNG} hung p50 {:?} p99 {:?}: {ratio:.2}",
+            quiet[HEALTHY / 2],
+            p99(&quiet),
+            beside[HEALTHY / 2],
+            p99(&beside)
+        );
         ratios.push(ratio);
     }
     ratios.sort_unstable_by(f64::total_cmp);

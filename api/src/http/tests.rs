@@ -56,6 +56,11 @@ impl Answered {
 
 impl Edge {
     async fn new(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::at(None, change).await
+    }
+
+    /// One that is reached from outside at a public URL.
+    async fn at(public: Option<&str>, change: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteRecord::open(folder.path(), Options::default()).unwrap();
         let record: Arc<dyn Record> = store.clone();
@@ -65,7 +70,7 @@ impl Edge {
         let files = FileStore::new(store, vault.clone());
         let augmenter = Augmenter::new(files.clone(), None);
         let door = Arc::new(Door::new(record.clone(), vault.clone()).augmented_by(augmenter.clone()));
-        let receipts = Addresses::new(Public::parse("https://hooks.example.com").unwrap(), vault.clone());
+        let receipts = public.map(|url| Addresses::new(Public::parse(url).unwrap(), vault.clone()));
         let commands = Commands::new(record.clone(), vault.clone());
         tokio::spawn(Runner::new(views.clone(), record.clone(), vault.clone()).run());
         let options = engine::runtime::Options::default();
@@ -110,7 +115,7 @@ impl Edge {
             door,
             files,
             augmenter,
-            receipts: Some(receipts),
+            receipts,
             views,
             notifier: handle,
             listeners,

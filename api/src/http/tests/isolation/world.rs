@@ -40,7 +40,7 @@ pub struct World {
 
 impl World {
     pub async fn new() -> Self {
-        let edge = Edge::new(|_| {}).await;
+        let edge = Edge::at(Some("https://hooks.example.com"), |_| {}).await;
         let admin = edge.admin().await;
         let own = Side::new(&edge, &admin, "mine", "mine").await;
         let other = Side::new(&edge, &admin, "theirs", CANARY).await;
