@@ -30,7 +30,7 @@ pub(crate) async fn sweep(system: &System) -> Result<(), Error> {
 pub(crate) async fn finish_erasures(system: &System) -> Result<(), Error> {
     for tenant in system.views.tenants().await? {
         let erasures = crypto::erasures(&*system.record, &tenant.id).await?;
-        let finished = crypto::finish_erasures(&*system.record, &tenant.id, &erasures).await?;
+        let finished = system.vault.finish_erasures(&tenant.id, &erasures).await?;
         if finished > 0 {
             tracing::warn!(tenant = %tenant.id, finished, "erasures that were cut off have been finished");
         }

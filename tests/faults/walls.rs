@@ -1,6 +1,5 @@
 //! The walls between tenants, asked of the whole server: each path of its description, under another tenant's name. The
-//! full matrix is the edge's own (`api/src/http/tests/isolation.rs`), which `tests/isolation-control` runs with the same
-//! promise broken.
+//! full matrix is the edge's own (`api/src/http/tests/isolation.rs`).
 
 use serde_json::{Value, json};
 use system_tests::harness::{Request, Server};

@@ -107,6 +107,20 @@ impl Vault {
         self.forget(tenant, erasure.customer);
         Ok(())
     }
+
+    /// As [`finish_erasures`], for a record that somebody may have read through this vault already: their keys are not
+    /// kept at hand either.
+    ///
+    /// # Errors
+    /// The record's.
+    pub async fn finish_erasures(&self, tenant: &TenantId, erasures: &[Erasure]) -> Result<usize, Error> {
+        let _turn = self.erasing.lock().await;
+        let finished = finish_erasures(&*self.record, tenant, erasures).await?;
+        if finished > 0 {
+            erasures.iter().for_each(|erasure| self.forget(tenant, erasure.customer));
+        }
+        Ok(finished)
+    }
 }
 
 /// Destroys the keys that erasures name and that are there all the same: a crash came in between, or a backup that
