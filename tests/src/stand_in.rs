@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use serde_json::json;
@@ -17,8 +16,6 @@ pub enum Reply {
     /// Answers with this status, and says in all places where a provider complains what it was sent, credentials
     /// included.
     Echo(u16),
-    /// Gives that answer after a while.
-    Late(Duration, Box<Reply>),
     /// Says nothing and holds the connection, until the other side lets go.
     Nothing,
 }
@@ -104,20 +101,16 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 fn serve(stream: &TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     while let Some(asked) = read(&mut reader)? {
-        let mut reply = {
+        let reply = {
             let mut shared = lock(shared);
             shared.asked.push(asked.clone());
             let otherwise = shared.otherwise.clone();
             shared.replies.pop_front().unwrap_or(otherwise)
         };
-        while let Reply::Late(pause, then) = reply {
-            std::thread::sleep(pause);
-            reply = *then;
-        }
         match reply {
             Reply::Json(status, body) => answer(stream, status, &body)?,
             Reply::Echo(status) => answer(stream, status, &echo(&asked))?,
-            Reply::Late(..) | Reply::Nothing => {
+            Reply::Nothing => {
                 reader.read_to_end(&mut Vec::new())?;
             }
         }

@@ -78,10 +78,6 @@ pub const BREAKS: &[&str] = &[
     "resend-silently",
     // A commit does not wait for the disk.
     "commit-without-fsync",
-    // An engine that stands by runs ahead of the one at work.
-    "stand-by-ahead",
-    // A right to write that another server has taken away is not looked at.
-    "no-fence",
     // A checksum that does not fit is passed over.
     "no-checksum",
 ];

@@ -50,9 +50,6 @@ impl Record for Faulty {
         let points: Vec<_> = items.iter().filter_map(points).collect();
         let events = !points.is_empty() && points.iter().all(|[before, _]| before.starts_with("event"));
         pass(points.iter().map(|[before, _]| *before).collect())?;
-        if is_broken("no-fence") {
-            items.iter_mut().for_each(|item| item.fence = None);
-        }
         if is_broken("no-dedup") {
             items.iter_mut().for_each(|item| item.idempotency = None);
         }

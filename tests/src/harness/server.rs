@@ -88,11 +88,6 @@ impl Server {
         Self::on(SHIPPED, None, home)
     }
 
-    /// The same with faults on order.
-    pub fn at_with_faults(home: Home) -> Self {
-        Self::on(WITH_FAULTS, None, home)
-    }
-
     /// Where it keeps the record.
     pub fn home(&self) -> &Home {
         &self.home
