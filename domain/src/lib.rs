@@ -15,6 +15,7 @@ pub mod reaction;
 pub mod time;
 pub mod value;
 
+mod aggregate;
 pub mod augment;
 pub mod client;
 pub mod integration;

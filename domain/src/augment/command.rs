@@ -3,11 +3,10 @@
 //! That a URL is one is checked where the request is read, and that a file is a good one before its command. Read
 //! next: [`Event`].
 
-use cqrs_es::Aggregate;
-use cqrs_es::event_sink::EventSink;
 use serde::{Deserialize, Serialize};
 
 use super::{Definition, Event, File, Kind, Options, Service};
+use crate::aggregate::aggregate;
 use crate::name;
 use crate::pattern::Change;
 
@@ -144,15 +143,6 @@ impl Augment {
         }
     }
 
-    /// The definition, if it is there and the one that the client saw.
-    fn seen(&self, expected: Option<u64>) -> Result<&Definition, Error> {
-        let definition = self.definition.as_ref().ok_or(Error::Missing)?;
-        match expected {
-            Some(version) if version != self.version => Err(Error::Changed(self.version)),
-            _ => Ok(definition),
-        }
-    }
-
     /// The same of one that may have a file.
     fn of_file(&self, expected: Option<u64>) -> Result<&Definition, Error> {
         let definition = self.seen(expected)?;
@@ -160,6 +150,10 @@ impl Augment {
             Kind::File => Ok(definition),
             Kind::Api => Err(Error::NoFileAugment),
         }
+    }
+
+    fn evolve(&mut self, event: Event) {
+        self.definition = event.into_definition();
     }
 }
 
@@ -174,25 +168,7 @@ fn checked(definition: Definition) -> Result<Definition, Error> {
     }
 }
 
-impl Aggregate for Augment {
-    const TYPE: &'static str = "augment";
-    type Command = Command;
-    type Event = Event;
-    type Error = Error;
-    type Services = ();
-
-    async fn handle(&mut self, command: Command, (): &(), sink: &EventSink<Self>) -> Result<(), Error> {
-        for event in self.decide(command)? {
-            sink.write(event, self).await;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, event: Event) {
-        self.version += 1;
-        self.definition = event.into_definition();
-    }
-}
+aggregate!(Augment, "augment", Definition);
 
 #[cfg(test)]
 mod tests {

@@ -2,11 +2,10 @@
 //!
 //! The secret is drawn and hashed before the command: no secret in clear ever gets here. Read next: [`Event`].
 
-use cqrs_es::Aggregate;
-use cqrs_es::event_sink::EventSink;
 use serde::{Deserialize, Serialize};
 
 use super::{Event, Scope};
+use crate::aggregate::aggregate;
 use crate::ids::TenantId;
 use crate::name;
 
@@ -80,30 +79,16 @@ impl Client {
             (Command::Delete, Life::Unborn | Life::Deleted) => Err(Error::Missing),
         }
     }
-}
 
-impl Aggregate for Client {
-    const TYPE: &'static str = "client";
-    type Command = Command;
-    type Event = Event;
-    type Error = Error;
-    type Services = ();
-
-    async fn handle(&mut self, command: Command, (): &(), sink: &EventSink<Self>) -> Result<(), Error> {
-        for event in self.decide(command)? {
-            sink.write(event, self).await;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, event: Event) {
-        self.version += 1;
+    fn evolve(&mut self, event: Event) {
         self.life = match event {
             Event::Created { .. } => Life::Active,
             Event::Deleted => Life::Deleted,
         };
     }
 }
+
+aggregate!(Client, "client");
 
 #[cfg(test)]
 mod tests {

@@ -5,11 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use cqrs_es::Aggregate;
-use cqrs_es::event_sink::EventSink;
 use serde::{Deserialize, Serialize};
 
 use super::{Definition, Event, Kind, OnAmbiguous, Sealed};
+use crate::aggregate::aggregate;
 use crate::name;
 
 /// The aggregate's state.
@@ -143,6 +142,13 @@ impl Integration {
         }
         Ok(Definition { name: name.or(old.name), active, fields, secrets, headers, on_ambiguous })
     }
+
+    fn evolve(&mut self, event: Event) {
+        self.definition = match event {
+            Event::Set(definition) => Some(definition),
+            Event::Deleted => None,
+        };
+    }
 }
 
 fn kept(
@@ -164,28 +170,7 @@ fn kept(
     secrets
 }
 
-impl Aggregate for Integration {
-    const TYPE: &'static str = "integration";
-    type Command = Command;
-    type Event = Event;
-    type Error = Error;
-    type Services = ();
-
-    async fn handle(&mut self, command: Command, (): &(), sink: &EventSink<Self>) -> Result<(), Error> {
-        for event in self.decide(command)? {
-            sink.write(event, self).await;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, event: Event) {
-        self.version += 1;
-        self.definition = match event {
-            Event::Set(definition) => Some(definition),
-            Event::Deleted => None,
-        };
-    }
-}
+aggregate!(Integration, "integration");
 
 #[cfg(test)]
 mod tests {

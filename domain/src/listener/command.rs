@@ -4,11 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use cqrs_es::Aggregate;
-use cqrs_es::event_sink::EventSink;
 use serde::{Deserialize, Serialize};
 
 use super::{Definition, Event, Kind, mapping};
+use crate::aggregate::aggregate;
 use crate::dsl::diagnostic::nearest;
 use crate::json::Object;
 use crate::name;
@@ -111,13 +110,11 @@ impl Listener {
         }
     }
 
-    /// The definition, if it is there and the one that the client saw.
-    fn seen(&self, expected: Option<u64>) -> Result<&Definition, Error> {
-        let definition = self.definition.as_ref().ok_or(Error::Missing)?;
-        match expected {
-            Some(version) if version != self.version => Err(Error::Changed(self.version)),
-            _ => Ok(definition),
-        }
+    fn evolve(&mut self, event: Event) {
+        self.definition = match event {
+            Event::Created(definition) | Event::Updated(definition) => Some(definition),
+            Event::Deleted => None,
+        };
     }
 }
 
@@ -175,28 +172,7 @@ fn of_mapping(mapping: &Object) -> Vec<Problem> {
     problems
 }
 
-impl Aggregate for Listener {
-    const TYPE: &'static str = "listener";
-    type Command = Command;
-    type Event = Event;
-    type Error = Error;
-    type Services = ();
-
-    async fn handle(&mut self, command: Command, (): &(), sink: &EventSink<Self>) -> Result<(), Error> {
-        for event in self.decide(command)? {
-            sink.write(event, self).await;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, event: Event) {
-        self.version += 1;
-        self.definition = match event {
-            Event::Created(definition) | Event::Updated(definition) => Some(definition),
-            Event::Deleted => None,
-        };
-    }
-}
+aggregate!(Listener, "listener", Definition);
 
 #[cfg(test)]
 mod tests {

@@ -4,12 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use cqrs_es::Aggregate;
-use cqrs_es::event_sink::EventSink;
 use serde::{Deserialize, Serialize};
 
 use super::check::{Invalid, check};
 use super::event::{Definition, Event};
+use crate::aggregate::aggregate;
 use crate::dsl::{Limits, when};
 use crate::ids::TemplateId;
 use crate::name;
@@ -121,13 +120,11 @@ impl Pattern {
         }
     }
 
-    /// The definition, if it is there and the one that the client saw.
-    fn seen(&self, expected: Option<u64>) -> Result<&Definition, Error> {
-        let definition = self.definition.as_ref().ok_or(Error::Missing)?;
-        match expected {
-            Some(version) if version != self.version => Err(Error::Changed(self.version)),
-            _ => Ok(definition),
-        }
+    fn evolve(&mut self, event: Event) {
+        self.definition = match event {
+            Event::Created(definition) | Event::Updated(definition) => Some(definition),
+            Event::Deleted => None,
+        };
     }
 }
 
@@ -163,28 +160,7 @@ fn canonical(source: &str, limits: &Limits) -> Option<String> {
     when::parse(source, limits).ok().map(|when| when.trigger.to_string())
 }
 
-impl Aggregate for Pattern {
-    const TYPE: &'static str = "pattern";
-    type Command = Command;
-    type Event = Event;
-    type Error = Error;
-    type Services = ();
-
-    async fn handle(&mut self, command: Command, (): &(), sink: &EventSink<Self>) -> Result<(), Error> {
-        for event in self.decide(command)? {
-            sink.write(event, self).await;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, event: Event) {
-        self.version += 1;
-        self.definition = match event {
-            Event::Created(definition) | Event::Updated(definition) => Some(definition),
-            Event::Deleted => None,
-        };
-    }
-}
+aggregate!(Pattern, "pattern", Definition);
 
 #[cfg(test)]
 mod tests;

@@ -2,11 +2,10 @@
 //!
 //! Which patterns use it is looked up before the command, as are its partials. Read next: [`Event`].
 
-use cqrs_es::Aggregate;
-use cqrs_es::event_sink::EventSink;
 use serde::{Deserialize, Serialize};
 
 use super::{Definition, Event};
+use crate::aggregate::aggregate;
 use crate::ids::PatternId;
 use crate::pattern::Change;
 use crate::{mustache, name};
@@ -106,13 +105,11 @@ impl Template {
         }
     }
 
-    /// The definition, if it is there and the one that the client saw.
-    fn seen(&self, expected: Option<u64>) -> Result<&Definition, Error> {
-        let definition = self.definition.as_ref().ok_or(Error::Missing)?;
-        match expected {
-            Some(version) if version != self.version => Err(Error::Changed(self.version)),
-            _ => Ok(definition),
-        }
+    fn evolve(&mut self, event: Event) {
+        self.definition = match event {
+            Event::Created(definition) | Event::Updated(definition) => Some(definition),
+            Event::Deleted => None,
+        };
     }
 }
 
@@ -124,28 +121,7 @@ fn checked(definition: Definition) -> Result<Definition, Error> {
     Ok(definition)
 }
 
-impl Aggregate for Template {
-    const TYPE: &'static str = "template";
-    type Command = Command;
-    type Event = Event;
-    type Error = Error;
-    type Services = ();
-
-    async fn handle(&mut self, command: Command, (): &(), sink: &EventSink<Self>) -> Result<(), Error> {
-        for event in self.decide(command)? {
-            sink.write(event, self).await;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, event: Event) {
-        self.version += 1;
-        self.definition = match event {
-            Event::Created(definition) | Event::Updated(definition) => Some(definition),
-            Event::Deleted => None,
-        };
-    }
-}
+aggregate!(Template, "template", Definition);
 
 #[cfg(test)]
 mod tests {

@@ -2,11 +2,10 @@
 //!
 //! Whether the id is well-formed, and the uuid new, is checked before the command. Read next: [`Event`].
 
-use cqrs_es::Aggregate;
-use cqrs_es::event_sink::EventSink;
 use serde::{Deserialize, Serialize};
 
 use super::Event;
+use crate::aggregate::aggregate;
 use crate::name;
 
 /// The aggregate's state.
@@ -76,30 +75,16 @@ impl Tenant {
             Command::SetKeyAttribute { key, .. } => Ok(vec![Event::KeyAttributeSet { key }]),
         }
     }
-}
 
-impl Aggregate for Tenant {
-    const TYPE: &'static str = "tenant";
-    type Command = Command;
-    type Event = Event;
-    type Error = Error;
-    type Services = ();
-
-    async fn handle(&mut self, command: Command, (): &(), sink: &EventSink<Self>) -> Result<(), Error> {
-        for event in self.decide(command)? {
-            sink.write(event, self).await;
-        }
-        Ok(())
-    }
-
-    fn apply(&mut self, event: Event) {
-        self.version += 1;
+    fn evolve(&mut self, event: Event) {
         match event {
             Event::Created { .. } => {}
             Event::KeyAttributeSet { key } => self.key = Some(key),
         }
     }
 }
+
+aggregate!(Tenant, "tenant");
 
 #[cfg(test)]
 mod tests {

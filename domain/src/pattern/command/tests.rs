@@ -1,5 +1,6 @@
 //! Rules of patterns: given events, when command, then events or a refusal.
 
+use cqrs_es::Aggregate;
 use cqrs_es::test::TestFramework;
 
 use super::*;
