@@ -6,6 +6,7 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use domain::json::{self, Json, Object};
 use eventlog::record;
+use notifier::runtime::NotRunning;
 
 /// A refusal or a failure.
 #[derive(Debug)]
@@ -141,6 +142,12 @@ impl From<record::Error> for Problem {
             | record::Error::Locked(_)
             | record::Error::Malformed(_) => Self::internal(error.to_string()),
         }
+    }
+}
+
+impl From<NotRunning> for Problem {
+    fn from(error: NotRunning) -> Self {
+        Self::unavailable(error.to_string())
     }
 }
 

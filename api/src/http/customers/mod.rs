@@ -63,8 +63,7 @@ pub async fn erase(call: Call) -> Result<Answer, Problem> {
 async fn cancel_all(call: &Call, customer: CustomerId) -> Result<(), Problem> {
     let by = call.metadata().by.unwrap_or_default();
     for reaction in running(call, customer).await? {
-        let cancelled = call.state.notifier.cancel(&call.tenant, reaction, &by).await;
-        cancelled.map_err(|error| Problem::unavailable(error.to_string()))?;
+        call.state.notifier.cancel(&call.tenant, reaction, &by).await?;
     }
     Ok(())
 }

@@ -75,8 +75,7 @@ pub async fn show(call: Call) -> Result<Answer, Problem> {
 pub async fn cancel(call: Call) -> Result<Answer, Problem> {
     let id = id(&call)?;
     let by = call.metadata().by.unwrap_or_default();
-    let cancelled = call.state.notifier.cancel(&call.tenant, id, &by).await;
-    match cancelled.map_err(|error| Problem::unavailable(error.to_string()))? {
+    match call.state.notifier.cancel(&call.tenant, id, &by).await? {
         Cancelled::Missing => Err(missing()),
         Cancelled::Finished => Err(Problem::conflict("the reaction is over: it is done or has failed")),
         Cancelled::Cancelled | Cancelled::Already => {

@@ -41,16 +41,16 @@ fn state(word: &str) -> Result<SendState, Problem> {
 pub async fn release(call: Call) -> Result<Answer, Problem> {
     let (id, view) = asked(&call).await?;
     let by = call.metadata().by.unwrap_or_default();
-    let released = call.state.notifier.release(&call.tenant, view.reaction, &view.key, &by).await;
-    answered(&call, id, released.map_err(|error| Problem::unavailable(error.to_string()))?).await
+    let released = call.state.notifier.release(&call.tenant, view.reaction, &view.key, &by).await?;
+    answered(&call, id, released).await
 }
 
 /// POST /tenants/{tid}/sends/{id}/discard
 pub async fn discard(call: Call) -> Result<Answer, Problem> {
     let (id, view) = asked(&call).await?;
     let by = call.metadata().by.unwrap_or_default();
-    let discarded = call.state.notifier.discard(&call.tenant, view.reaction, &view.key, &by).await;
-    answered(&call, id, discarded.map_err(|error| Problem::unavailable(error.to_string()))?).await
+    let discarded = call.state.notifier.discard(&call.tenant, view.reaction, &view.key, &by).await?;
+    answered(&call, id, discarded).await
 }
 
 /// The send that a path names.

@@ -65,9 +65,7 @@ async fn again(call: &Call, view: &SendView, request: &Request, dry_run: bool) -
     };
     let by = call.metadata().by.unwrap_or_default();
     let reaction: ReactionId = view.reaction;
-    let decided = call.state.notifier.redrive(&call.tenant, reaction, redrive, &by).await;
-    let decided = decided.map_err(|error| Problem::unavailable(error.to_string()))?;
-    Ok(decided == Decided::Done)
+    Ok(call.state.notifier.redrive(&call.tenant, reaction, redrive, &by).await? == Decided::Done)
 }
 
 async fn answer(call: &Call, made: Vec<SendView>, more: bool) -> Result<Answer, Problem> {
