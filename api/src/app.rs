@@ -133,7 +133,7 @@ impl App {
             home,
         };
         if let Some(tail) = &tail {
-            app.watch(tail.clone());
+            app.until_stopped(tail.clone().watch());
         }
         app.follow(&system);
         let head = system.record.head().borrow().position;
@@ -153,49 +153,37 @@ impl App {
         }
         let hub = state.streams.hub.clone();
         app.until_stopped(hub.run(state.record.clone(), state.vault.clone()));
-        app.look_for_damage(checked);
+        // A server does not go on over a record that does not fit its checksums.
+        app.unless_it_fails(async move { Err(damage::look_for(checked).await.into()) });
         app.listen(&state, &config).await?;
         Ok(app)
     }
 
     /// Runs something beside the rest that is dropped at the end.
     fn until_stopped(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        self.unless_it_fails(async move {
+            work.await;
+            Ok(())
+        });
+    }
+
+    /// The same for what ends the server when it fails.
+    fn unless_it_fails(&mut self, work: impl Future<Output = Result<(), Error>> + Send + 'static) {
         let stop = self.readers.clone();
         self.tasks.spawn(async move {
             tokio::select! {
-                () = work => Ok(()),
+                ended = work => ended,
                 () = stop.cancelled() => Ok(()),
             }
         });
     }
 
-    /// Tells the readers of new rows, wherever they come from.
-    fn watch(&mut self, tail: Arc<Tail>) {
-        self.until_stopped(tail.watch());
-    }
-
-    /// Starts holding the whole record against its checksums: a server does not go on over one that is damaged.
-    fn look_for_damage(&mut self, record: Arc<dyn Record>) {
-        let stop = self.readers.clone();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                damage = damage::look_for(record) => Err(damage.into()),
-                () = stop.cancelled() => Ok(()),
-            }
-        });
-    }
 
     /// Starts keeping the read models up.
     fn follow(&mut self, system: &System) {
         let runner =
             projections::Runner::new(system.views.clone(), system.record.clone(), system.vault.clone());
-        let stop = self.readers.clone();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                error = runner.run() => Err(error.into()),
-                () = stop.cancelled() => Ok(()),
-            }
-        });
+        self.unless_it_fails(async move { Err(runner.run().await.into()) });
     }
 
     /// Starts what this server does of all that one server does at a time; it stands by where another is at it.
