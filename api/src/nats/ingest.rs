@@ -10,7 +10,7 @@ use async_nats::jetstream::consumer::{AckPolicy, PullConsumer};
 use async_nats::jetstream::{AckKind, Message};
 use domain::json::{Json, Object};
 use eventlog::nats::{INGEST, Nats};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 
 use super::Failed;
 use super::publisher::{Answered, Asking, accept, message_id, tenant};
@@ -34,14 +34,10 @@ pub async fn run(nats: &Nats, state: &State) -> Result<(), Failed> {
         ..Config::default()
     };
     let consumer: PullConsumer = stream.get_or_create_consumer(NAME, config).await?;
-    let mut messages = consumer.stream().max_messages_per_batch(AT_ONCE).messages().await?;
-    while let Some(first) = messages.next().await {
-        let mut batch = vec![first?];
-        while batch.len() < AT_ONCE
-            && let Some(Some(more)) = messages.next().now_or_never()
-        {
-            batch.push(more?);
-        }
+    let messages = consumer.stream().max_messages_per_batch(AT_ONCE).messages().await?;
+    let mut messages = messages.ready_chunks(AT_ONCE);
+    while let Some(batch) = messages.next().await {
+        let batch = batch.into_iter().collect::<Result<Vec<_>, _>>()?;
         take(nats, state, &batch, made).await?;
     }
     Err("the consumer has ended".into())

@@ -2,7 +2,7 @@
 
 use async_nats::Message;
 use eventlog::nats::Nats;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 
 use super::Failed;
 use super::publisher::{Answered, Asking, accept, message_id};
@@ -13,14 +13,9 @@ const AT_ONCE: usize = 1_000;
 
 /// Answers requests; servers of one system share them.
 pub async fn run(nats: &Nats, state: &State) -> Result<(), Failed> {
-    let mut requests = nats.client.queue_subscribe("cxengage.request.*", "cxengage".into()).await?;
-    while let Some(first) = requests.next().await {
-        let mut messages = vec![first];
-        while messages.len() < AT_ONCE
-            && let Some(Some(more)) = requests.next().now_or_never()
-        {
-            messages.push(more);
-        }
+    let requests = nats.client.queue_subscribe("cxengage.request.*", "cxengage".into()).await?;
+    let mut requests = requests.ready_chunks(AT_ONCE);
+    while let Some(messages) = requests.next().await {
         answer(nats, state, &messages).await?;
     }
     Err("the subscription has ended".into())
