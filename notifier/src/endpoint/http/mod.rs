@@ -22,7 +22,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{HeaderName, HeaderValue, InvalidHeaderValue, USER_AGENT};
 use hyper::{HeaderMap, Method, Request, Response};
@@ -205,23 +204,20 @@ impl Http {
     /// # Errors
     /// No status came.
     pub async fn send(&self, outgoing: Outgoing, sent: &Sent) -> Result<Received, Trouble> {
-        let (head, mut body) = self.request(outgoing, sent).await?.into_parts();
+        let mut opened = self.opened(outgoing, sent).await?;
         let mut read = Vec::new();
-        let mut cut = None;
-        while let Some(frame) = body.frame().await {
-            match frame {
-                Ok(frame) => read.extend_from_slice(&frame.into_data().unwrap_or_default()),
-                Err(error) => cut = Some(format!("the answer broke off: {}", root(&error))),
+        let cut = loop {
+            match opened.chunk().await {
+                Ok(Some(chunk)) => read.extend_from_slice(&chunk),
+                Ok(None) => break None,
+                Err(why) => break Some(format!("the answer broke off: {why}")),
             }
             if read.len() > MOST {
                 read.truncate(MOST);
-                cut = Some(format!("the answer is longer than {MOST} bytes"));
+                break Some(format!("the answer is longer than {MOST} bytes"));
             }
-            if cut.is_some() {
-                break;
-            }
-        }
-        Ok(Received { status: head.status.as_u16(), headers: head.headers, body: read.into(), cut })
+        };
+        Ok(Received { status: opened.status, headers: opened.headers, body: read.into(), cut })
     }
 
     fn way(&self, reach: Reach) -> &Way {

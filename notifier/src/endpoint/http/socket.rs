@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use hyper::Uri;
 use hyper::body::Bytes;
-use hyper::rt::{Read, Write};
 use hyper_rustls::MaybeHttpsStream;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -43,9 +42,10 @@ impl Http {
     /// It cannot be reached, or does not speak that protocol.
     pub async fn web_socket(&self, url: &Url, reach: Reach) -> Result<Socket, Unopened> {
         let mut connector = self.way(reach).connector.clone();
-        let stream = connector.call(url.uri().clone()).await.map_err(|error| unreached(&*error))?;
+        let unreached = |error: Box<dyn std::error::Error + Send + Sync>| Trouble::Unreached(root(&*error));
+        let stream = connector.call(url.uri().clone()).await.map_err(unreached)?;
         let config = WebSocketConfig::default().max_message_size(Some(LARGEST)).max_frame_size(Some(LARGEST));
-        let greeting = client_async_with_config(as_socket(url)?, wire(stream), Some(config));
+        let greeting = client_async_with_config(as_socket(url)?, TokioIo::new(stream), Some(config));
         match timeout(GREETING, greeting).await {
             Ok(Ok((socket, _))) => Ok(socket),
             Ok(Err(Error::Http(response))) => {
@@ -56,14 +56,6 @@ impl Http {
             Err(_) => Err(Trouble::Broken(format!("no answer within {} s", GREETING.as_secs())).into()),
         }
     }
-}
-
-fn wire<S: Read + Write>(stream: S) -> TokioIo<S> {
-    TokioIo::new(stream)
-}
-
-fn unreached(error: &(dyn std::error::Error + 'static)) -> Trouble {
-    Trouble::Unreached(root(error))
 }
 
 /// The same URL under the scheme of web sockets.

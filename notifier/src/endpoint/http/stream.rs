@@ -21,7 +21,12 @@ impl Http {
     /// # Errors
     /// No status came.
     pub async fn open(&self, outgoing: Outgoing) -> Result<Opened, Trouble> {
-        let (head, body) = self.request(outgoing, &Sent::default()).await?.into_parts();
+        self.opened(outgoing, &Sent::default()).await
+    }
+
+    /// The same; `sent` learns when it goes out.
+    pub(super) async fn opened(&self, outgoing: Outgoing, sent: &Sent) -> Result<Opened, Trouble> {
+        let (head, body) = self.request(outgoing, sent).await?.into_parts();
         Ok(Opened { status: head.status.as_u16(), headers: head.headers, body })
     }
 }
