@@ -75,23 +75,23 @@ pub(super) async fn run(
 impl Supervisor {
     async fn follow(&mut self, applied: &watch::Sender<Position>) -> Result<(), Error> {
         let record = self.tools.record.clone();
-        let mut feed = Feed::new(record.clone(), Select::Domain, self.kept.position);
         // First what there is by now, so that nothing runs that was stopped long ago.
         let head = record.head().borrow().position;
-        while feed.position() < head {
-            let rows = record.read_after(Select::Domain, feed.position(), PAGE).await?;
-            let end = rows.last().filter(|_| rows.len() == PAGE).map_or(head, |last| last.position);
+        let mut learned = self.kept.position;
+        while learned < head {
+            let rows = record.read_after(Select::Domain, learned, PAGE).await?;
+            learned = rows.last().filter(|_| rows.len() == PAGE).map_or(head, |last| last.position);
             for row in rows {
                 self.learn(&row)?;
             }
-            feed = Feed::new(record.clone(), Select::Domain, end);
         }
-        self.kept.keep(feed.position()).await?;
+        let mut feed = Feed::new(record, Select::Domain, learned);
+        self.kept.keep(learned).await?;
         let enabled = self.kept.known.iter().filter(|(_, known)| known.definition.status);
         for key in enabled.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
             self.start(&key);
         }
-        applied.send_replace(feed.position());
+        applied.send_replace(learned);
         loop {
             tokio::select! {
                 rows = feed.next(PAGE) => match rows {
