@@ -17,6 +17,7 @@ use domain::ids::Position;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::record::Error;
+use crate::record::sqlite::failed;
 
 /// The file of everything that can be made anew, in the data folder; read models live there too.
 pub const VIEWS_FILE: &str = "views.db";
@@ -240,8 +241,4 @@ fn remove(path: &Path) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-fn failed(error: rusqlite::Error) -> Error {
-    crate::record::sqlite::failed(error)
 }
