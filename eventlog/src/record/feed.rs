@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use domain::ids::Position;
 
+use super::queue::closed;
 use super::{Error, Record, Recorded, Select};
 
 /// A reader that follows the record in order.
@@ -41,7 +42,7 @@ impl Feed {
                 self.after = self.after.max(end);
             }
             if head.changed().await.is_err() {
-                return Err(Error::Unavailable("the record has been closed".into()));
+                return Err(closed());
             }
         }
     }

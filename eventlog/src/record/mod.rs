@@ -7,6 +7,7 @@
 mod clock;
 mod feed;
 pub mod postgres;
+mod queue;
 mod row;
 pub mod sqlite;
 

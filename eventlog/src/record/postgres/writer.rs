@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::{Connection, PgConnection};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::batch::Batch;
 use super::shared::Shared;
 use super::{Options, failed, schema};
-use crate::record::row::size;
+use crate::record::queue::{Append, Queue, answer, closed, refuse};
 use crate::record::{Error, Item, Outcome};
 
 /// A connection that was idle for so long is tried before a group is risked on it.
@@ -25,37 +25,23 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The pause between two tries to reach it.
 const PAUSE: Duration = Duration::from_millis(100);
 
-struct Append {
-    items: Vec<Item>,
-    bytes: usize,
-    reply: oneshot::Sender<Result<Vec<Outcome>, Error>>,
-    /// Its share of the queue, given back when it is answered.
-    _room: OwnedSemaphorePermit,
-}
-
 /// The way to the writer.
 pub(super) struct Writer {
     jobs: mpsc::UnboundedSender<Append>,
-    room: Arc<Semaphore>,
-    kibibytes: u32,
+    queue: Queue,
 }
 
 impl Writer {
     pub(super) fn start(options: &Options, shared: Arc<Shared>) -> Self {
         let (jobs, queue) = mpsc::unbounded_channel();
         tokio::spawn(Worker { options: options.clone(), shared, connection: None }.run(queue));
-        let kibibytes = u32::try_from(options.queue_bytes / 1024).unwrap_or(u32::MAX).max(1);
-        Self { jobs, room: Arc::new(Semaphore::new(kibibytes as usize)), kibibytes }
+        Self { jobs, queue: Queue::new(options.queue_bytes) }
     }
 
-    /// Queues a batch and waits for its commit. Waits for room in the queue first, which holds back whoever sends
-    /// faster than the database takes.
+    /// Queues a batch, for which there may have to be room first, and waits for its commit.
     pub(super) async fn append(&self, items: Vec<Item>) -> Result<Vec<Outcome>, Error> {
-        let bytes = items.iter().map(size).sum::<usize>();
-        let share = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(self.kibibytes);
-        let room = Arc::clone(&self.room).acquire_many_owned(share).await.map_err(|_| closed())?;
-        let (reply, answer) = oneshot::channel();
-        self.jobs.send(Append { items, bytes, reply, _room: room }).map_err(|_| closed())?;
+        let (append, answer) = self.queue.admit(items).await?;
+        self.jobs.send(append).map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
 }
@@ -73,19 +59,10 @@ impl Worker {
         while let Some(first) = queue.recv().await {
             let group = self.gather(first, &mut queue);
             match self.append(&group).await {
-                Ok(outcomes) => {
-                    let mut outcomes = outcomes.into_iter();
-                    for append in group {
-                        let own = outcomes.by_ref().take(append.items.len()).collect();
-                        // An answer that nobody waits for any more is nobody's loss.
-                        let _ = append.reply.send(Ok(own));
-                    }
-                }
+                Ok(outcomes) => answer(group, outcomes),
                 Err(error) => {
                     tracing::error!(%error, appends = group.len(), "a group could not be committed");
-                    for append in group {
-                        let _ = append.reply.send(Err(error.clone()));
-                    }
+                    refuse(group, || error.clone());
                 }
             }
         }
@@ -146,8 +123,4 @@ impl Worker {
             tokio::time::sleep(PAUSE).await;
         }
     }
-}
-
-fn closed() -> Error {
-    Error::Unavailable("the record has been closed".into())
 }

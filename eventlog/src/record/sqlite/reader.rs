@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::codec::decode;
 use super::{failed, schema};
+use crate::record::queue::closed;
 use crate::record::row::{COLUMNS, aggregate_id, integer, nothing_is_missing};
 use crate::record::{Error, Recorded, Select, StreamId, StreamKind};
 
@@ -35,7 +36,7 @@ impl Readers {
         query: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let turn = Arc::clone(&self.room).acquire_owned().await;
-        let turn = turn.map_err(|_| Error::Unavailable("the record has been closed".into()))?;
+        let turn = turn.map_err(|_| closed())?;
         let (path, idle) = (self.path.clone(), Arc::clone(&self.idle));
         let query = move || {
             let connection = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();

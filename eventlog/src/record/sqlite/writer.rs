@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use domain::ids::{CustomerId, Position, TenantId};
 use rusqlite::{Connection, OptionalExtension};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::group::{self, State};
 use super::lock::FolderLock;
 use super::{Options, failed, schema};
-use crate::record::row::size;
+use crate::record::queue::{Append, Queue, answer, closed, refuse};
 use crate::record::{Error, Fence, Head, Item, Outcome};
 
 /// What the writer shows to readers in the same process.
@@ -44,19 +44,10 @@ enum Job {
     LimitPages(u32),
 }
 
-struct Append {
-    items: Vec<Item>,
-    bytes: usize,
-    reply: Reply<Vec<Outcome>>,
-    /// Its share of the queue, given back when it is answered.
-    _room: OwnedSemaphorePermit,
-}
-
 /// The way to the writer.
 pub(super) struct Writer {
     jobs: Option<mpsc::UnboundedSender<Job>>,
-    room: Arc<Semaphore>,
-    kibibytes: u32,
+    queue: Queue,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -76,18 +67,15 @@ impl Writer {
             .name("record-writer".into())
             .spawn(move || worker.run(queue))
             .map_err(super::unavailable)?;
-        let kibibytes = u32::try_from(options.queue_bytes / 1024).unwrap_or(u32::MAX).max(1);
-        let room = Arc::new(Semaphore::new(kibibytes as usize));
-        Ok((Self { jobs: Some(jobs), room, kibibytes, thread: Some(thread) }, watching))
+        let queue = Queue::new(options.queue_bytes);
+        Ok((Self { jobs: Some(jobs), queue, thread: Some(thread) }, watching))
     }
 
-    /// Queues a batch and waits for its commit. Waits for room in the queue first, which holds back whoever sends
-    /// faster than the disk takes.
+    /// Queues a batch, for which there may have to be room first, and waits for its commit.
     pub(super) async fn append(&self, items: Vec<Item>) -> Result<Vec<Outcome>, Error> {
-        let bytes = items.iter().map(size).sum::<usize>();
-        let share = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(self.kibibytes);
-        let room = Arc::clone(&self.room).acquire_many_owned(share).await.map_err(|_| closed())?;
-        self.ask(|reply| Job::Append(Append { items, bytes, reply, _room: room })).await
+        let (append, answer) = self.queue.admit(items).await?;
+        self.send(Job::Append(append))?;
+        answer.await.map_err(|_| closed())?
     }
 
     pub(super) async fn take_leases(&self, leases: Vec<String>, owner: String) -> Result<Vec<Fence>, Error> {
@@ -113,8 +101,12 @@ impl Writer {
 
     async fn ask<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        self.jobs.as_ref().and_then(|jobs| jobs.send(job(reply)).ok()).ok_or_else(closed)?;
+        self.send(job(reply))?;
         answer.await.map_err(|_| closed())?
+    }
+
+    fn send(&self, job: Job) -> Result<(), Error> {
+        self.jobs.as_ref().and_then(|jobs| jobs.send(job).ok()).ok_or_else(closed)
     }
 }
 
@@ -197,17 +189,11 @@ impl Worker {
                 }
                 // Before the answers: whoever has one finds its rows by the head.
                 self.head.send_if_modified(|head| std::mem::replace(head, moved.head) != moved.head);
-                let mut outcomes = outcomes.into_iter();
-                for append in group {
-                    let own = outcomes.by_ref().take(append.items.len()).collect();
-                    let _ = append.reply.send(Ok(own));
-                }
+                answer(group, outcomes);
             }
             Err(error) => {
                 tracing::error!(%error, items = group.len(), "a group could not be committed");
-                for append in group {
-                    let _ = append.reply.send(Err(failed_again(&error)));
-                }
+                refuse(group, || failed_again(&error));
             }
         }
     }
@@ -249,10 +235,6 @@ impl Worker {
         }
         Ok(true)
     }
-}
-
-fn closed() -> Error {
-    Error::Unavailable("the record has been closed".into())
 }
 
 /// One failure, told to each of a group.
