@@ -187,18 +187,7 @@ impl Tail {
         let window = self.window();
         let Some(last) = window.rows.back() else { return };
         let head = Head { position: last.position, stamp: last.stamp };
-        self.advance(head);
-    }
-
-    /// Moves the head on, never back.
-    fn advance(&self, head: Head) -> bool {
-        self.head.send_if_modified(|known| {
-            let further = head.position > known.position;
-            if further {
-                *known = head;
-            }
-            further
-        })
+        head.advance(&self.head);
     }
 
     /// Tells the readers, for ever, of rows that the stream does not bring in time; of every row while there is none.
@@ -209,14 +198,14 @@ impl Tail {
             let end = *below.borrow_and_update();
             let behind = end.position > self.head.borrow().position;
             if behind && !self.nats.get().is_some_and(Nats::is_connected) {
-                self.advance(end);
+                end.advance(&self.head);
             } else if behind && patience.is_none() {
                 patience = Some((end, Instant::now() + PATIENCE));
             }
             tokio::select! {
                 changed = below.changed() => if changed.is_err() { return },
                 () = over(patience) => {
-                    if let Some((end, _)) = patience.take() && self.advance(end) {
+                    if let Some((end, _)) = patience.take() && end.advance(&self.head) {
                         self.counts[2].fetch_add(1, Ordering::Relaxed);
                     }
                 }

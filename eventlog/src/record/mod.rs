@@ -291,6 +291,19 @@ pub struct Head {
     pub stamp: Stamp,
 }
 
+impl Head {
+    /// Tells that the record ends here, unless it is known to reach as far; whether that was news.
+    pub(crate) fn advance(self, known: &watch::Sender<Self>) -> bool {
+        known.send_if_modified(|known| {
+            let further = self.position > known.position;
+            if further {
+                *known = self;
+            }
+            further
+        })
+    }
+}
+
 /// What can go wrong with the record itself.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {

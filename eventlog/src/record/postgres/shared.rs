@@ -39,13 +39,7 @@ impl Shared {
     }
 
     pub(super) fn advance(&self, to: Head) {
-        self.head.send_if_modified(|head| {
-            let further = to.position > head.position;
-            if further {
-                *head = to;
-            }
-            further
-        });
+        to.advance(&self.head);
     }
 
     pub(super) fn configured(&self, positions: Vec<(TenantId, Position)>) {
