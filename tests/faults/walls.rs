@@ -23,7 +23,9 @@ fn let_in(orders: &str) -> (usize, Vec<String>) {
     let (mut cells, mut open) = (0, Vec::new());
     for verb in VERBS {
         for (path, verbs) in described["paths"].as_object().expect("paths") {
-            if !path.contains("{tid}") || verbs[verb] == Value::Null {
+            // What a provider says about a send carries no token: its signature lets it in.
+            let is_closed = path.contains("{tid}") && !path.contains("/receipts/");
+            if !is_closed || verbs[verb] == Value::Null {
                 continue;
             }
             let ask = |tenant: &str| {
