@@ -54,16 +54,10 @@ impl Error {
     /// Whether trying again after a while can help.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            Self::Store(error) => !is_damage(error),
+            Self::Store(error) => !eventlog::record::sqlite::is_damage(error),
             Self::Record(error) => matches!(error, eventlog::record::Error::Unavailable(_)),
             Self::Behind(_) => true,
             _ => false,
         }
     }
-}
-
-/// Whether SQLite says that the file is torn, or none of its own.
-pub(crate) fn is_damage(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
-    matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase))
 }

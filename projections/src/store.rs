@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use domain::ids::Position;
+use eventlog::record::sqlite::is_damage;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::Error;
 use crate::entry::{Body, Entry};
-use crate::error::is_damage;
 use crate::model::{MODELS, Model, PLACES, PLACES_TABLE, Side, Target};
 use crate::sums;
 

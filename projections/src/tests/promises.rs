@@ -168,11 +168,20 @@ async fn a_torn_file_is_noticed_and_made_anew() {
     drop(world.caught_up().await);
     let sound = dump(&world.path());
     let file = std::fs::read(world.path()).unwrap();
-    for torn in [vec![b'x'; 5_000], file[..file.len() / 2].to_vec(), {
+    let overwritten = |places: std::ops::Range<usize>| {
         let mut file = file.clone();
-        file[4_096..12_288].fill(0xff);
+        file[places].fill(0xff);
         file
-    }] {
+    };
+    // How the tables were made, in SQLite's own words, is no text any more.
+    let mut unreadable = file.clone();
+    for at in 0..file.len() - 12 {
+        if &file[at..at + 12] == b"CREATE TABLE" {
+            unreadable[at + 20] = 0xff;
+        }
+    }
+    let half = file[..file.len() / 2].to_vec();
+    for torn in [vec![b'x'; 5_000], half, overwritten(4_096..12_288), unreadable] {
         for suffix in ["-wal", "-shm"] {
             let _ = std::fs::remove_file(world.temp.folder().join(format!("views.db{suffix}")));
         }

@@ -225,11 +225,25 @@ fn unavailable_at(path: &Path, error: &std::io::Error) -> Error {
     Error::Unavailable(format!("{}: {error}", path.display()))
 }
 
+/// Whether SQLite says that a file is torn or none of its own, or a value in it is not of its kind: no statement has
+/// written that.
+pub fn is_damage(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+    match error {
+        FromSqlConversionFailure(..)
+        | IntegralValueOutOfRange(..)
+        | InvalidColumnType(..)
+        | Utf8Error(..) => true,
+        _ => matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)),
+    }
+}
+
 /// SQLite's failures in the terms of the port.
 pub(crate) fn failed(error: rusqlite::Error) -> Error {
-    use rusqlite::ErrorCode::{DatabaseCorrupt, DiskFull, NotADatabase};
+    use rusqlite::ErrorCode::DiskFull;
     match error.sqlite_error_code() {
-        Some(DatabaseCorrupt | NotADatabase) => Error::Damaged(error.to_string()),
+        _ if is_damage(&error) => Error::Damaged(error.to_string()),
         Some(DiskFull) => Error::Unavailable(super::FULL.to_owned()),
         _ => Error::Unavailable(error.to_string()),
     }
