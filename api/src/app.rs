@@ -178,7 +178,6 @@ impl App {
         });
     }
 
-
     /// Starts keeping the read models up.
     fn follow(&mut self, system: &System) {
         let runner =

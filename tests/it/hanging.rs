@@ -90,7 +90,7 @@ fn a_thousand_reactions_that_hang_hold_up_no_healthy_send_of_anybody() {
     // The list is cut at as many as hang, so whatever else is under way shows in it.
     wait_for("the hung ones to be all that is under way", || {
         let waiting = world.under_way();
-        let is_hung = |send: &serde_json::Value| send["endpoint"] == "webhook";
+        let is_hung = |send: &Value| send["endpoint"] == "webhook";
         (waiting.len() == HUNG && waiting.iter().all(is_hung)).then_some(())
     });
     drop(world.server);

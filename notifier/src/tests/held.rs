@@ -179,6 +179,11 @@ async fn run(at: usize, committed: bool) -> bool {
         }
     };
     within(drive).await;
+    // It may have stopped at its very last append, of which there was nothing more to wait for.
+    if record.has_stopped() && !crashed {
+        crashed = true;
+        std::mem::replace(&mut running, world.notifier()).crash().await;
+    }
     let calls = world.twilio.calls();
     assert!(calls.len() <= 3, "{calls:?}");
     assert!(calls.iter().all(|call| call.idempotency_key == key(reaction)), "one send, one key");
@@ -192,7 +197,6 @@ async fn run(at: usize, committed: bool) -> bool {
 }
 
 #[tokio::test]
-#[ignore = "about every second run waits for ever after the crash; whether the notifier or this test is at fault is not known yet"]
 async fn a_crash_at_any_append_neither_loses_nor_repeats_what_a_person_decided() {
     for committed in [true, false] {
         let mut at = 0;
