@@ -18,6 +18,10 @@ fn clients() -> Peer {
     Peer::python("sdks.py")
 }
 
+fn clients_for_node() -> Peer {
+    Peer::node("sdks.js", &[])
+}
+
 fn ask(clients: &mut Peer, asked: &Value) -> Value {
     let answer: Value = serde_json::from_str(&clients.ask(&asked.to_string())).expect("JSON");
     assert!(answer.get("error").is_none(), "{asked}: {answer}");
@@ -185,6 +189,61 @@ fn airships_own_client_asks_as_we_do() {
     let theirs = airship.asked().remove(1);
     same_head(&push, &theirs);
     assert_eq!(parsed(&push), parsed(&theirs));
+}
+
+#[test]
+fn a_salesforce_client_logs_in_and_makes_records_as_we_do() {
+    let mut clients = clients_for_node();
+    let salesforce =
+        StandIn::new([], Reply::Json(201, r#"{"id":"00Q1","success":true,"errors":[]}"#.to_owned()));
+    let token = json!({"access_token": "00D!t", "instance_url": salesforce.url(), "token_type": "Bearer",
+        "id": "https://login.salesforce.com/id/00Dxx0000001gPLEAY/005xx000001SwiUAAS"});
+    let token = Reply::Json(200, token.to_string());
+    salesforce.next([token.clone()]);
+    let server = Server::start_with(&["--salesforce-login-url", salesforce.url()]);
+    let account = json!({"consumer-key": "ck", "consumer-secret": "c&s", "username": "u@example.com",
+        "password": "p w", "secret-token": "T"});
+    let then = r#"(send salesforce lead {:LastName "Löw" :Company "C" :NumberOfEmployees 3})"#;
+    let tenant = server.tenant("acme");
+    tenant.post("integrations/salesforce", &account).expect(200);
+    tenant.pattern(r#"(event (= type "go"))"#, then);
+    tenant.event(json!({"id": "ann", "type": "go"}));
+    let send = &tenant.wait_entries("ann", "send", 1, |send| send["state"] != "begun")[0];
+    assert_eq!(send["state"], "succeeded", "{send}");
+    let ours = salesforce.asked();
+    salesforce.next([token]);
+    let asked = json!({"sdk": "salesforce_create", "url": salesforce.url(), "account": account,
+        "object": "Lead", "record": parsed(&ours[1])});
+    assert_eq!(ask(&mut clients, &asked)["id"], "00Q1");
+    let theirs = salesforce.asked().split_off(ours.len());
+    assert_eq!(ours[0].line, theirs[0].line);
+    assert_eq!(ours[0].header("content-type"), theirs[0].header("content-type"));
+    assert_eq!(form(&ours[0].body), form(&theirs[0].body));
+    assert_eq!(ours[1].line, theirs[1].line);
+    for header in ["authorization", "content-type"] {
+        assert_eq!(ours[1].header(header), theirs[1].header(header));
+    }
+    assert_eq!(parsed(&ours[1]), parsed(&theirs[1]));
+}
+
+#[test]
+fn a_zendesk_client_asks_as_we_do() {
+    let mut clients = clients_for_node();
+    let zendesk = StandIn::new([], Reply::Json(201, r#"{"ticket":{"id":35}}"#.to_owned()));
+    let server = Server::start_with(&["--zendesk-url", zendesk.url()]);
+    let account = json!({"subdomain": "acme", "email": "a@example.com", "token": "tk"});
+    let then = r#"(send zendesk ticket {:subject "s" :message "m" :priority "high" :tags "a, b"
+        :requester "Ann <ann@example.com>"})"#;
+    let (_, ticket) = ours(&server, "acme", "zendesk", &account, then, &zendesk);
+    let asked = json!({"sdk": "zendesk_ticket", "url": zendesk.url(), "account": account,
+        "ticket": parsed(&ticket)["ticket"]});
+    assert_eq!(ask(&mut clients, &asked)["id"], 35);
+    let theirs = zendesk.asked().remove(1);
+    assert_eq!(ticket.line, theirs.line);
+    for header in ["authorization", "content-type"] {
+        assert_eq!(ticket.header(header), theirs.header(header));
+    }
+    assert_eq!(parsed(&ticket), parsed(&theirs));
 }
 
 #[test]

@@ -99,17 +99,22 @@ fn clients() -> &'static Path {
     })
 }
 
-/// The folder with the Node modules that the scripts need; installed when it is not there.
+/// What the scripts for Node need, in the versions that the tests were written against.
+const MODULES: &str = "faye@1.4.3 jsforce@3.10.16 node-zendesk@6.0.1";
+
+/// The folder with [`MODULES`]; installed when they are not there.
 fn modules() -> &'static Path {
-    static MODULES: OnceLock<PathBuf> = OnceLock::new();
-    MODULES.get_or_init(|| {
+    static MODULES_FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    MODULES_FOLDER.get_or_init(|| {
         let folder = tools().join("node");
-        if !folder.join("node_modules/faye").is_dir() {
+        let mark = folder.join("installed");
+        if std::fs::read_to_string(&mark).ok().as_deref() != Some(MODULES) {
             std::fs::create_dir_all(&folder).expect("a folder for tools");
             let install = ["install", "--no-audit", "--no-fund", "--no-package-lock", "--prefix"];
             let mut npm = Command::new("npm");
-            npm.args(install).arg(&folder).arg("faye@1.4.3").stdout(Stdio::null());
-            assert!(npm.status().expect("npm is there").success(), "faye could not be installed");
+            npm.args(install).arg(&folder).args(MODULES.split(' ')).stdout(Stdio::null());
+            assert!(npm.status().expect("npm is there").success(), "{MODULES} could not be installed");
+            std::fs::write(&mark, MODULES).expect("a mark");
         }
         folder
     })

@@ -88,6 +88,11 @@ impl StandIn {
         &self.url
     }
 
+    /// Has it give these replies next, in turn.
+    pub fn next(&self, replies: impl IntoIterator<Item = Reply>) {
+        lock(&self.shared).replies.extend(replies);
+    }
+
     /// The requests so far.
     pub fn asked(&self) -> Vec<Asked> {
         lock(&self.shared).asked.clone()
@@ -149,8 +154,31 @@ fn read(reader: &mut BufReader<&TcpStream>) -> std::io::Result<Option<Asked>> {
         let Some((name, value)) = header.trim_end().split_once(": ") else { break };
         headers.push((name.to_lowercase(), value.to_owned()));
     }
-    let length = headers.iter().find(|(name, _)| name == "content-length");
-    let mut body = vec![0; length.and_then(|(_, length)| length.parse().ok()).unwrap_or(0)];
-    reader.read_exact(&mut body)?;
+    let value = |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let body = match (value("transfer-encoding"), value("content-length")) {
+        (Some("chunked"), _) => chunked(reader)?,
+        (_, length) => {
+            let mut body = vec![0; length.and_then(|length| length.parse().ok()).unwrap_or(0)];
+            reader.read_exact(&mut body)?;
+            body
+        }
+    };
     Ok(Some(Asked { line, headers, body: String::from_utf8_lossy(&body).into_owned() }))
+}
+
+/// A body that comes in pieces, each after its length (RFC 9112, 7.1).
+fn chunked(reader: &mut BufReader<&TcpStream>) -> std::io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut length = String::new();
+        reader.read_line(&mut length)?;
+        let length = usize::from_str_radix(length.trim_end(), 16).map_err(std::io::Error::other)?;
+        let start = body.len();
+        body.resize(start + length, 0);
+        reader.read_exact(&mut body[start..])?;
+        reader.read_line(&mut String::new())?;
+        if length == 0 {
+            return Ok(body);
+        }
+    }
 }
