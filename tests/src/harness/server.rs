@@ -27,7 +27,7 @@ pub fn binary(name: &str) -> PathBuf {
     let profile = test.ancestors().nth(2).expect("target/<profile>/deps/<test>");
     let binary = profile.join(name);
     let how = match name {
-        WITH_FAULTS => "cargo build -p api --features faults --bin cxengage-with-faults",
+        WITH_FAULTS => "cargo build --workspace --features api/faults --bin cxengage-with-faults",
         _ => "cargo build --workspace --bins",
     };
     assert!(binary.is_file(), "{} is not there: `{how}` first", binary.display());
