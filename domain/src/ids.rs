@@ -47,6 +47,11 @@ macro_rules! text_id {
                 Self(text.to_owned())
             }
         }
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text)
+            }
+        }
     };
 }
 

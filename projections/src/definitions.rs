@@ -4,13 +4,13 @@
 
 use domain::ids::{Position, TenantId};
 use domain::time::Stamp;
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{OptionalExtension, Row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::Error;
 use crate::entry::Entry;
 use crate::model::Target;
+use crate::{Error, Views};
 
 /// The columns of such a table.
 macro_rules! definition_table {
@@ -27,12 +27,18 @@ macro_rules! definition_table {
 }
 pub(crate) use definition_table;
 
-/// A definition as it is now.
-pub(crate) struct Stored<D> {
-    pub id: String,
-    pub definition: D,
+/// What has a definition, as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View<Id, Definition> {
+    /// Its id.
+    pub id: Id,
+    /// The definition in force.
+    pub definition: Definition,
+    /// How many events it has: its version for `If-Match`.
     pub version: u64,
+    /// The position of the last of them, which has this definition.
     pub position: Position,
+    /// When it was made.
     pub created: Stamp,
 }
 
@@ -78,13 +84,13 @@ fn to_json(definition: &impl Serialize) -> Result<String, Error> {
     serde_json::to_string(definition).map_err(|error| Error::Damaged(error.to_string()))
 }
 
-fn read<D: DeserializeOwned>(row: &Row<'_>) -> rusqlite::Result<Stored<D>> {
+fn read<Id: From<String>, D: DeserializeOwned>(row: &Row<'_>) -> rusqlite::Result<View<Id, D>> {
     let text: String = row.get(1)?;
     let definition = serde_json::from_str(&text).map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(error))
     })?;
-    Ok(Stored {
-        id: row.get(0)?,
+    Ok(View {
+        id: row.get::<_, String>(0)?.into(),
         definition,
         version: row.get(2)?,
         position: Position(row.get(3)?),
@@ -94,30 +100,54 @@ fn read<D: DeserializeOwned>(row: &Row<'_>) -> rusqlite::Result<Stored<D>> {
 
 const COLUMNS: &str = "SELECT id, definition, version, position, created FROM";
 
-/// One of a tenant's.
-pub(crate) fn get<D: DeserializeOwned>(
-    connection: &Connection,
-    table: &str,
-    tenant: &TenantId,
-    id: &str,
-) -> Result<Option<Stored<D>>, Error> {
-    let sql = format!("{COLUMNS} {table} WHERE tenant = ?1 AND id = ?2 AND definition IS NOT NULL");
-    Ok(connection.prepare_cached(&sql)?.query_row((tenant.as_str(), id), read).optional()?)
-}
+/// What is asked about each kind of them, by its table.
+impl Views {
+    /// One of a tenant's.
+    pub(crate) async fn defined<Id, D>(
+        &self,
+        table: &str,
+        tenant: &TenantId,
+        id: &str,
+    ) -> Result<Option<View<Id, D>>, Error>
+    where
+        Id: From<String> + Send + 'static,
+        D: DeserializeOwned + Send + 'static,
+    {
+        let sql = format!("{COLUMNS} {table} WHERE tenant = ?1 AND id = ?2 AND definition IS NOT NULL");
+        let (tenant, id) = (tenant.clone(), id.to_owned());
+        self.ask(move |connection| {
+            Ok(connection.prepare_cached(&sql)?.query_row((tenant.as_str(), id), read).optional()?)
+        })
+        .await
+    }
 
-/// All of a tenant's, in order of creation.
-pub(crate) fn list<D: DeserializeOwned>(
-    connection: &Connection,
-    table: &str,
-    tenant: &TenantId,
-) -> Result<Vec<Stored<D>>, Error> {
-    let sql = format!("{COLUMNS} {table} WHERE tenant = ?1 AND definition IS NOT NULL ORDER BY created_at");
-    let mut statement = connection.prepare_cached(&sql)?;
-    Ok(statement.query_map([tenant.as_str()], read)?.collect::<Result<_, _>>()?)
-}
+    /// All of a tenant's, in order of creation.
+    pub(crate) async fn all_defined<Id, D>(
+        &self,
+        table: &str,
+        tenant: &TenantId,
+    ) -> Result<Vec<View<Id, D>>, Error>
+    where
+        Id: From<String> + Send + 'static,
+        D: DeserializeOwned + Send + 'static,
+    {
+        let sql =
+            format!("{COLUMNS} {table} WHERE tenant = ?1 AND definition IS NOT NULL ORDER BY created_at");
+        let tenant = tenant.clone();
+        self.ask(move |connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            Ok(statement.query_map([tenant.as_str()], read)?.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
 
-/// The last number that a tenant used, deleted ones included; 0 if it used none.
-pub(crate) fn last_number(connection: &Connection, table: &str, tenant: &TenantId) -> Result<u64, Error> {
-    let sql = format!("SELECT COALESCE(MAX(number), 0) FROM {table} WHERE tenant = ?1");
-    Ok(connection.prepare_cached(&sql)?.query_row([tenant.as_str()], |row| row.get(0))?)
+    /// The last number that a tenant used, deleted ones included; 0 if it used none.
+    pub(crate) async fn last_number(&self, table: &str, tenant: &TenantId) -> Result<u64, Error> {
+        let sql = format!("SELECT COALESCE(MAX(number), 0) FROM {table} WHERE tenant = ?1");
+        let tenant = tenant.clone();
+        self.ask(move |connection| {
+            Ok(connection.prepare_cached(&sql)?.query_row([tenant.as_str()], |row| row.get(0))?)
+        })
+        .await
+    }
 }

@@ -1,16 +1,17 @@
 //! Augments: a row each, as they are now; deleted ones leave their number behind.
 
 mod query;
-mod view;
 
-use domain::augment::Event;
-
-pub use view::AugmentView;
+use domain::augment::{Definition, Event};
+use domain::ids::AugmentId;
 
 use crate::Error;
-use crate::definitions::{self, Change, definition_table};
+use crate::definitions::{self, Change, View, definition_table};
 use crate::entry::{Body, Entry};
 use crate::model::{Batch, Model, Target};
+
+/// An augment as it is now.
+pub type AugmentView = View<AugmentId, Definition>;
 
 pub(crate) const MODEL: Model = Model {
     name: "augments",

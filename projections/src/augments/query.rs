@@ -3,7 +3,7 @@
 use domain::ids::{AugmentId, TenantId};
 
 use super::{AugmentView, TABLE};
-use crate::{Error, Views, definitions};
+use crate::{Error, Views};
 
 impl Views {
     /// A tenant's augment.
@@ -11,11 +11,7 @@ impl Views {
     /// # Errors
     /// The store's.
     pub async fn augment(&self, tenant: &TenantId, id: &AugmentId) -> Result<Option<AugmentView>, Error> {
-        let (tenant, id) = (tenant.clone(), id.clone());
-        self.ask(move |connection| {
-            Ok(definitions::get(connection, TABLE, &tenant, id.as_str())?.map(AugmentView::from))
-        })
-        .await
+        self.defined(TABLE, tenant, id.as_str()).await
     }
 
     /// A tenant's augments, in order of creation.
@@ -23,12 +19,7 @@ impl Views {
     /// # Errors
     /// The store's.
     pub async fn augments(&self, tenant: &TenantId) -> Result<Vec<AugmentView>, Error> {
-        let tenant = tenant.clone();
-        self.ask(move |connection| {
-            let stored = definitions::list(connection, TABLE, &tenant)?;
-            Ok(stored.into_iter().map(AugmentView::from).collect())
-        })
-        .await
+        self.all_defined(TABLE, tenant).await
     }
 
     /// The last number that a tenant gave to an augment, deleted ones included; 0: none yet.
@@ -36,7 +27,6 @@ impl Views {
     /// # Errors
     /// The store's.
     pub async fn last_augment_number(&self, tenant: &TenantId) -> Result<u64, Error> {
-        let tenant = tenant.clone();
-        self.ask(move |connection| definitions::last_number(connection, TABLE, &tenant)).await
+        self.last_number(TABLE, tenant).await
     }
 }

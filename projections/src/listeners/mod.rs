@@ -1,16 +1,17 @@
 //! Listeners: a row each, as they are now; deleted ones leave their number behind.
 
 mod query;
-mod view;
 
-use domain::listener::Event;
-
-pub use view::ListenerView;
+use domain::ids::ListenerId;
+use domain::listener::{Definition, Event};
 
 use crate::Error;
-use crate::definitions::{self, Change, definition_table};
+use crate::definitions::{self, Change, View, definition_table};
 use crate::entry::{Body, Entry};
 use crate::model::{Batch, Model, Target};
+
+/// A listener as it is now.
+pub type ListenerView = View<ListenerId, Definition>;
 
 pub(crate) const MODEL: Model = Model {
     name: "listeners",

@@ -1,16 +1,17 @@
 //! Patterns: a row each, as they are now; deleted ones leave their number behind.
 
 mod query;
-mod view;
 
-use domain::pattern::Event;
-
-pub use view::PatternView;
+use domain::ids::PatternId;
+use domain::pattern::{Definition, Event};
 
 use crate::Error;
-use crate::definitions::{self, Change, definition_table};
+use crate::definitions::{self, Change, View, definition_table};
 use crate::entry::{Body, Entry};
 use crate::model::{Batch, Model, Target};
+
+/// A pattern as it is now.
+pub type PatternView = View<PatternId, Definition>;
 
 pub(crate) const MODEL: Model = Model {
     name: "patterns",

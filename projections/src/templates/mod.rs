@@ -1,16 +1,17 @@
 //! Templates: a row each, as they are now; deleted ones leave their number behind.
 
 mod query;
-mod view;
 
-use domain::template::Event;
-
-pub use view::TemplateView;
+use domain::ids::TemplateId;
+use domain::template::{Definition, Event};
 
 use crate::Error;
-use crate::definitions::{self, Change, definition_table};
+use crate::definitions::{self, Change, View, definition_table};
 use crate::entry::{Body, Entry};
 use crate::model::{Batch, Model, Target};
+
+/// A template as it is now.
+pub type TemplateView = View<TemplateId, Definition>;
 
 pub(crate) const MODEL: Model = Model {
     name: "templates",
