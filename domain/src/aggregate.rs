@@ -1,4 +1,4 @@
-//! What every aggregate is to cqrs-es: synchronous decisions behind its asynchronous `handle`.
+//! What every aggregate is to cqrs-es: synchronous decisions behind its asynchronous `handle`, and events with names.
 
 /// Makes `$name`, which has `decide` and `evolve`, an aggregate under its stored type name. With the type of its
 /// definition, one that has a `definition` and a `version` also gets `seen`.
@@ -45,4 +45,43 @@ macro_rules! aggregate {
     };
 }
 
-pub(crate) use aggregate;
+/// Makes the `Event` of an aggregate whose `Definition` is made, replaced whole and deleted. `$created` and its like are
+/// the stored names: no renaming in the code may orphan history.
+macro_rules! events_of_definition {
+    ($created:literal, $updated:literal, $deleted:literal) => {
+        /// Something that happened to it.
+        #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Event {
+            #[doc = concat!("`", $created, "`")]
+            Created(Definition),
+            #[doc = concat!("`", $updated, "`")]
+            Updated(Definition),
+            #[doc = concat!("`", $deleted, "`")]
+            Deleted,
+        }
+
+        impl Event {
+            /// The stored name.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    Self::Created(_) => $created,
+                    Self::Updated(_) => $updated,
+                    Self::Deleted => $deleted,
+                }
+            }
+        }
+
+        impl cqrs_es::DomainEvent for Event {
+            fn event_type(&self) -> String {
+                self.name().to_owned()
+            }
+
+            fn event_version(&self) -> String {
+                "1".to_owned()
+            }
+        }
+    };
+}
+
+pub(crate) use {aggregate, events_of_definition};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
+use crate::aggregate::events_of_definition;
 use crate::json::Object;
 
 /// A listener's definition: what the API shows of it.
@@ -35,36 +35,4 @@ impl Definition {
     }
 }
 
-/// Something that happened to a listener.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Event {
-    /// `listener-created`
-    Created(Definition),
-    /// `listener-updated`
-    Updated(Definition),
-    /// `listener-deleted`
-    Deleted,
-}
-
-/// Stored names are written by hand: renaming a variant must not orphan history.
-impl Event {
-    /// The stored name.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Created(_) => "listener-created",
-            Self::Updated(_) => "listener-updated",
-            Self::Deleted => "listener-deleted",
-        }
-    }
-}
-
-impl DomainEvent for Event {
-    fn event_type(&self) -> String {
-        self.name().to_owned()
-    }
-
-    fn event_version(&self) -> String {
-        "1".to_owned()
-    }
-}
+events_of_definition!("listener-created", "listener-updated", "listener-deleted");

@@ -1,7 +1,8 @@
 //! What can have happened to a pattern. Every event carries the whole definition after it.
 
-use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
+
+use crate::aggregate::events_of_definition;
 
 /// A pattern's definition: what the API shows of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,36 +26,4 @@ pub struct Definition {
     pub version: u32,
 }
 
-/// Something that happened to a pattern.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Event {
-    /// `pattern-created`
-    Created(Definition),
-    /// `pattern-updated`
-    Updated(Definition),
-    /// `pattern-deleted`
-    Deleted,
-}
-
-/// Stored names are written by hand: renaming a variant must not orphan history.
-impl Event {
-    /// The stored name.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Created(_) => "pattern-created",
-            Self::Updated(_) => "pattern-updated",
-            Self::Deleted => "pattern-deleted",
-        }
-    }
-}
-
-impl DomainEvent for Event {
-    fn event_type(&self) -> String {
-        self.name().to_owned()
-    }
-
-    fn event_version(&self) -> String {
-        "1".to_owned()
-    }
-}
+events_of_definition!("pattern-created", "pattern-updated", "pattern-deleted");
