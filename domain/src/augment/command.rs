@@ -54,6 +54,8 @@ pub enum Command {
         /// New options, whole.
         options: Option<Options>,
     },
+    /// Make it this, whole: what is not named is gone. Its file is put in force apart.
+    Replace(Definition),
     /// Put a file in force, in the place of the one that is.
     SetFile {
         /// The version that the client saw, if it said one.
@@ -128,6 +130,12 @@ impl Augment {
                     options: options.or_else(|| old.options.clone().filter(|_| kept)),
                     file: old.file.clone().filter(|_| kept),
                 })?;
+                Ok(if new == *old { vec![] } else { vec![Event::Updated(new)] })
+            }
+            Command::Replace(new) => {
+                let old = self.seen(None)?;
+                let file = old.file.clone().filter(|_| new.kind == old.kind);
+                let new = checked(Definition { file, ..new })?;
                 Ok(if new == *old { vec![] } else { vec![Event::Updated(new)] })
             }
             Command::SetFile { expected, file } => {
@@ -235,6 +243,20 @@ mod tests {
         let to_file = update(Some(Kind::File), None);
         given(vec![Event::Created(api())]).when(to_file).then_expect_events(vec![Event::Updated(file())]);
         given(set()).when(update(Some(Kind::File), None)).then_expect_events(vec![]);
+    }
+
+    #[test]
+    fn what_is_made_whole_keeps_nothing_that_is_not_named_but_its_file() {
+        let without = Definition { options: None, ..api() };
+        given(vec![Event::Created(api())])
+            .when(Command::Replace(without))
+            .then_expect_error(Error::NoOptions);
+        let older = Definition { older_service: true, description: Some("d".into()), ..file() };
+        let replaced = || Command::Replace(file());
+        given(vec![Event::Created(older)]).when(replaced()).then_expect_events(vec![Event::Updated(file())]);
+        let set = || vec![Event::Created(file()), Event::FileSet(with_file("a"))];
+        given(set()).when(replaced()).then_expect_events(vec![]);
+        given(set()).when(Command::Replace(api())).then_expect_events(vec![Event::Updated(api())]);
     }
 
     #[test]

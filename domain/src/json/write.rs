@@ -27,6 +27,40 @@ impl fmt::Display for Json {
     }
 }
 
+impl Json {
+    /// For people: a member or an element a line, two blanks for each level; what is empty in one piece.
+    pub fn pretty(&self) -> String {
+        let mut text = String::new();
+        pretty(self, 0, &mut text);
+        text
+    }
+}
+
+fn pretty(json: &Json, level: usize, text: &mut String) {
+    let (open, close, inside): (_, _, Vec<(Option<&str>, &Json)>) = match json {
+        Json::Object(object) => ('{', '}', object.iter().map(|(name, value)| (Some(name), value)).collect()),
+        Json::Array(elements) => ('[', ']', elements.iter().map(|element| (None, element)).collect()),
+        _ => (' ', ' ', Vec::new()),
+    };
+    if inside.is_empty() {
+        text.push_str(&json.to_string());
+        return;
+    }
+    text.push(open);
+    for (n, (name, value)) in inside.iter().enumerate() {
+        text.push_str(if n > 0 { ",\n" } else { "\n" });
+        text.push_str(&"  ".repeat(level + 1));
+        if let Some(name) = name {
+            text.push_str(&Json::from(*name).to_string());
+            text.push_str(": ");
+        }
+        pretty(value, level + 1, text);
+    }
+    text.push('\n');
+    text.push_str(&"  ".repeat(level));
+    text.push(close);
+}
+
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('{')?;
@@ -64,4 +98,18 @@ fn string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     }
     f.write_str(&text[plain..])?;
     f.write_char('"')
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::json::{Limits, parse};
+
+    #[test]
+    fn what_is_written_for_people_reads_as_the_same() {
+        let json = parse(br#"{"a":{"b":[1.50,"x\n\u0001"],"c":{},"d":[]},"e":null}"#, Limits::BODY).unwrap();
+        let pretty = json.pretty();
+        assert_eq!(pretty.lines().nth(2), Some("    \"b\": ["));
+        assert_eq!(parse(pretty.as_bytes(), Limits::BODY).unwrap().to_string(), json.to_string());
+        assert_eq!(pretty.lines().count(), 11);
+    }
 }

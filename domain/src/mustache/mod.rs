@@ -12,6 +12,7 @@ mod parse;
 mod render;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use crate::ids::TemplateId;
 use crate::json::Object;
@@ -84,7 +85,15 @@ impl Template {
     /// # Errors
     /// What is not valid Mustache, or over the limits.
     pub fn parse(source: &str) -> Result<Self, Error> {
-        parse::parse(source).map(|nodes| Self { nodes })
+        parse::parse(source).map(|(nodes, _)| Self { nodes })
+    }
+
+    /// Where a template's source names others as partials, in order.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn partials_in(source: &str) -> Result<Vec<Range<usize>>, Error> {
+        parse::parse(source).map(|(_, partials)| partials)
     }
 
     /// The templates that it names as partials, each once.

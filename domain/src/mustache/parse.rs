@@ -1,11 +1,14 @@
 //! Text → nodes, in one pass: each tag is found from where the one before it ended.
 
+use std::ops::Range;
+
 use super::{Error, MAX_DEPTH, MAX_SOURCE, Node};
 use crate::dsl::Place;
 use crate::dsl::diagnostic::readable;
 use crate::ids::TemplateId;
 
-pub(super) fn parse(source: &str) -> Result<Vec<Node>, Error> {
+/// The nodes, and where partials are named.
+pub(super) fn parse(source: &str) -> Result<(Vec<Node>, Vec<Range<usize>>), Error> {
     if source.len() > MAX_SOURCE {
         return Err(error(source, MAX_SOURCE, format!("the template is longer than {MAX_SOURCE} bytes")));
     }
@@ -16,6 +19,7 @@ pub(super) fn parse(source: &str) -> Result<Vec<Node>, Error> {
         open: "{{".to_owned(),
         close: "}}".to_owned(),
         nodes: Vec::new(),
+        partials: Vec::new(),
         sections: Vec::new(),
     };
     while let Some(found) = source[parser.at..].find(&parser.open) {
@@ -24,7 +28,7 @@ pub(super) fn parse(source: &str) -> Result<Vec<Node>, Error> {
     }
     parser.text(source.len());
     match parser.sections.pop() {
-        None => Ok(parser.nodes),
+        None => Ok((parser.nodes, parser.partials)),
         Some(section) => {
             let sigil = if section.inverted { '^' } else { '#' };
             let message = format!("the section {{{{{sigil}{}}}}} is opened but never closed", section.name);
@@ -48,6 +52,8 @@ struct Parser<'a> {
     close: String,
     /// The nodes of the innermost open section.
     nodes: Vec<Node>,
+    /// Where partials are named.
+    partials: Vec<Range<usize>>,
     /// The open sections, outermost first.
     sections: Vec<Open>,
 }
@@ -113,7 +119,12 @@ impl<'a> Parser<'a> {
             '#' | '^' => self.open_section(&tag)?,
             '/' => self.close_section(&tag)?,
             '>' => {
-                let id = TemplateId::from(self.name(&tag)?);
+                let name = self.name(&tag)?;
+                let id = TemplateId::from(name);
+                // Its last word, before what closes it.
+                let inside = &self.source[tag.start..tag.end - self.close.len()];
+                let at = tag.start + inside.rfind(name).unwrap_or_default();
+                self.partials.push(at..at + name.len());
                 self.nodes.push(Node::Partial { id, indent: indent.to_owned() });
             }
             sigil => {

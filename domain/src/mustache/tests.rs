@@ -182,3 +182,16 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn partials_are_found_where_they_are_named() {
+    let names = |source: &str| {
+        let places = Template::partials_in(source).unwrap().into_iter();
+        places.map(|place| source[place].to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        names("{{>TM1}} {{#a}}\n  {{> TM2 }}\n{{/a}}{{!> TM3}}{{=x xx=}}x>TM4 xx x> x xx"),
+        ["TM1", "TM2", "TM4", "x"]
+    );
+    assert!(Template::partials_in("{{> a").is_err());
+}

@@ -7,11 +7,13 @@ pub mod catalogue;
 mod parse;
 mod path;
 mod print;
+mod references;
 
 use std::collections::BTreeSet;
 
 pub use parse::parse;
 pub use path::{MalformedPath, Path};
+pub use references::template_names;
 
 use super::{Diagnostic, Span};
 use crate::json::Number;
