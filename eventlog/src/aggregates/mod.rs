@@ -2,12 +2,13 @@
 //!
 //! Only its aggregate, command loop and event store are used: not its snapshots (0.5 counts events twice in them)
 //! nor its queries (a crash loses what they were to be told; readers follow the record instead). Read next:
-//! `repository` (what the framework reads and writes), [`kinds`] (which aggregates there are).
+//! `repository` (what the framework reads and writes), [`kinds`] (which aggregates there are), `together` (many at once).
 
 pub mod kinds;
 mod repository;
 #[cfg(test)]
 mod tests;
+mod together;
 
 use std::sync::Arc;
 

@@ -119,3 +119,66 @@ async fn a_token_is_noted_once() {
     let row = temp.record.read_at(&[Position(1)]).await.unwrap().remove(0);
     assert_eq!(serde_json::from_slice::<TokenIssued>(&row.payload).unwrap(), token);
 }
+
+/// Something of everything that is wanted of a tenant's configuration.
+fn wanted() -> domain::plan::Document<domain::integration::Setting> {
+    let template = template::Definition { name: "T".into(), description: None, template: "hi".into() };
+    let pattern = pattern::Definition {
+        name: "P".into(),
+        status: true,
+        when: Some("(event (= a 1))".into()),
+        then: Some("(send echo message {} (template {:message +t}))".into()),
+        ..pattern::Definition::default()
+    };
+    let setting = domain::integration::Setting { active: true, ..Default::default() };
+    domain::plan::Document {
+        key: Some("who".into()),
+        templates: vec![("t".into(), template)],
+        augments: vec![],
+        patterns: vec![("p".into(), pattern)],
+        listeners: vec![],
+        integrations: vec![(domain::integration::Kind::Generic, setting)],
+    }
+}
+
+#[tokio::test]
+async fn a_plan_is_one_item_of_the_record_and_none_if_anything_has_moved_since() {
+    let temp = TempRecord::new();
+    let acme = temp.tenant("acme", "id").await;
+    let commands = temp.commands();
+    let limits = domain::dsl::Limits::default();
+    let stored = commands.configuration(&acme).await.unwrap();
+    let plan = domain::plan::plan(&stored, &wanted(), &limits).unwrap();
+    let before = temp.record.head().borrow().position;
+
+    // What anybody makes meanwhile: a pattern, of which the plan knows nothing.
+    let stream = StreamId::new(&acme, StreamKind::Pattern, "PT1");
+    let create = pattern::Command::Create {
+        name: "other".into(),
+        description: None,
+        status: false,
+        when: None,
+        then: None,
+        templates: Default::default(),
+        limits,
+    };
+    let other = commands.execute::<pattern::Pattern>(stream, create, Metadata::default()).await.unwrap();
+    let lost = commands.carry_out(&acme, &stored, &plan, Metadata::default()).await.unwrap();
+    assert_eq!(lost, None);
+    assert_eq!(temp.record.head().borrow().position, other.position, "nothing was done");
+
+    let stored = commands.configuration(&acme).await.unwrap();
+    let plan = domain::plan::plan(&stored, &wanted(), &limits).unwrap();
+    let done = commands.carry_out(&acme, &stored, &plan, Metadata::default()).await.unwrap().unwrap();
+    let rows = temp.record.read_after(Select::All, other.position, 20).await.unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row.event_type.as_str()).collect();
+    let want =
+        ["key-attribute-set", "integration-set", "template-created", "pattern-deleted", "pattern-created"];
+    assert_eq!(names, want);
+    assert!(rows.iter().all(|row| row.stamp == done.stamp), "one commit");
+    assert_eq!(temp.record.config_position(&acme).await.unwrap(), done.position);
+    assert_eq!(done.position.0, before.0 + 6);
+    let stored = commands.configuration(&acme).await.unwrap();
+    assert_eq!(stored.tenant.key.as_deref(), Some("who"));
+    assert!(domain::plan::plan(&stored, &wanted(), &limits).unwrap().changes.is_empty());
+}
