@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use domain::json::Json;
+use domain::json::{Json, Object};
 
 use super::problem::Problem;
 
@@ -97,6 +97,24 @@ impl Answer {
         }
         response
     }
+}
+
+/// The members that begin what is shown of a thing with a name.
+pub fn named(name: &str, description: Option<&str>) -> Object {
+    let mut shown = Object::new();
+    shown.set("name", name);
+    if let Some(description) = description {
+        shown.set("description", description);
+    }
+    shown
+}
+
+/// A thing with its id before all else.
+pub fn identified(id: &str, members: &Object) -> Json {
+    let mut shown = Object::new();
+    shown.set("id", id);
+    shown.merge(members);
+    shown.into()
 }
 
 impl From<Problem> for Answer {

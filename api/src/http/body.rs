@@ -27,6 +27,8 @@ pub enum Payload {
     Receipt(usize),
     /// A CSV file of at most so many bytes, bare or in a form; it is not taken in but left to come.
     File(usize),
+    /// A form of parts, of at most so many bytes in all; left to come likewise.
+    Parts(usize),
 }
 
 /// How the body came.
@@ -53,7 +55,7 @@ impl Payload {
     /// How long it may take to answer a request that has it, beyond what any may take.
     pub fn patience(self) -> Duration {
         match self {
-            Self::File(_) => FILE_TIME,
+            Self::File(_) | Self::Parts(_) => FILE_TIME,
             Self::None | Self::Json(_) | Self::Lines(_) | Self::Form(_) | Self::Receipt(_) => Duration::ZERO,
         }
     }
@@ -68,6 +70,7 @@ impl Payload {
             Self::Form(_) => &[FORM],
             Self::Receipt(_) => &[JSON, FORM],
             Self::File(_) => &[("multipart/form-data", Format::Multipart), ("text/csv", Format::Csv)],
+            Self::Parts(_) => &[("multipart/form-data", Format::Multipart)],
         }
     }
 
@@ -75,7 +78,7 @@ impl Payload {
         match self {
             Self::None => 0,
             Self::Json(limit) | Self::Lines(limit) | Self::Form(limit) | Self::Receipt(limit) => limit,
-            Self::File(limit) => limit + FORM_BYTES,
+            Self::File(limit) | Self::Parts(limit) => limit + FORM_BYTES,
         }
     }
 }
@@ -144,7 +147,7 @@ impl Intake {
         if body.size_hint().lower() > limit as u64 {
             return Err(over(limit));
         }
-        if let Payload::File(_) = payload {
+        if let Payload::File(_) | Payload::Parts(_) = payload {
             let place = self.kibibytes.clone().try_acquire_many_owned(FILE_ROOM);
             taken._place = Some(place.map_err(|_| too_many())?);
             taken.rest = Mutex::new(Some(std::mem::take(body)));

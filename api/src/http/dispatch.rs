@@ -166,9 +166,12 @@ async fn checked(
     let body = body.map_err(|problem| match route.payload {
         // Only OAuth has forms, and its own way to say what is wrong with them.
         Payload::Form(_) => in_rfc_form(problem, Code::InvalidRequest),
-        Payload::None | Payload::Json(_) | Payload::Lines(_) | Payload::File(_) | Payload::Receipt(_) => {
-            problem
-        }
+        Payload::None
+        | Payload::Json(_)
+        | Payload::Lines(_)
+        | Payload::File(_)
+        | Payload::Parts(_)
+        | Payload::Receipt(_) => problem,
     })?;
     let tenant = match tenant {
         Some(Tenant::Unknown) => {

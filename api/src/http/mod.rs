@@ -25,20 +25,21 @@ pub mod state;
 pub mod trail;
 
 mod audit;
-mod augments;
+pub(crate) mod augments;
 mod clients;
+pub(crate) mod configuration;
 mod customers;
 pub mod events;
 mod health;
-mod integrations;
+pub(crate) mod integrations;
 mod key_attribute;
-mod listeners;
-mod patterns;
+pub(crate) mod listeners;
+pub(crate) mod patterns;
 mod reactions;
 mod receipts;
 mod sends;
 pub mod streams;
-mod templates;
+pub(crate) mod templates;
 mod tenants;
 mod token;
 

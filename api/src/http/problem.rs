@@ -37,6 +37,31 @@ impl Problem {
         self
     }
 
+    /// Whether nothing has been changed for certain. Where the server is at fault, what was to be changed may have been
+    /// before it failed: a file that came with it is not let go of, for it may be in force; if not, it is swept up later.
+    pub fn leaves_all_as_it_was(&self) -> bool {
+        self.status.is_client_error()
+    }
+
+    /// The same about something that is part of more: its fields are told as those of `place`.
+    #[must_use]
+    pub fn within(mut self, place: &str) -> Self {
+        let told = |detail: &Json| {
+            let mut detail = detail.as_object().cloned().unwrap_or_default();
+            let field = detail.get("field").and_then(Json::as_text).unwrap_or_default().to_owned();
+            detail.set("field", format!("{place}/{field}"));
+            Json::from(detail)
+        };
+        let details = self.body.get("details").and_then(Json::as_array).unwrap_or_default();
+        let details: Vec<Json> = details.iter().map(told).collect();
+        let error = self.body.get("error").and_then(Json::as_text).unwrap_or_default();
+        let error = format!("{place}: {error}");
+        if let Json::Object(body) = &mut self.body {
+            body.set("error", error);
+        }
+        if details.is_empty() { self } else { self.details(details) }
+    }
+
     /// The same with a header; one whose value is no header value is left out.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: &str) -> Self {

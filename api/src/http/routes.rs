@@ -12,8 +12,8 @@ use super::route::Access::{Admin, OlderTenant, Open, Signed, Tenant};
 use super::route::Reach::{Both, Everywhere, Exact, Operator, Versioned};
 use super::route::Route;
 use super::{
-    audit, augments, clients, customers, events, health, integrations, key_attribute, listeners, openapi,
-    patterns, reactions, receipts, sends, streams, templates, tenants, token,
+    audit, augments, clients, configuration, customers, events, health, integrations, key_attribute,
+    listeners, openapi, patterns, reactions, receipts, sends, streams, templates, tenants, token,
 };
 
 const NONE: Payload = Payload::None;
@@ -22,6 +22,7 @@ const EVENT: Payload = Payload::Json(EVENT_BYTES);
 const BATCH: Payload = Payload::Lines(16 * 1024 * 1024);
 const CSV: Payload = Payload::File(augments::file::FILE_BYTES);
 const RECEIPT: Payload = Payload::Receipt(1024 * 1024);
+const PARTS: Payload = Payload::Parts(configuration::ALL_BYTES);
 const FORM: Payload = Payload::Form(16 * 1024);
 
 macro_rules! route {
@@ -112,6 +113,7 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/tenants/{tid}/augment/{id}/file", Both, Tenant(Read), NONE, augments::file::show),
     route!(POST "/tenants/{tid}/augment/{id}/file", Both, Tenant(Write), CSV, augments::file::upload),
     route!(DELETE "/tenants/{tid}/augment/{id}/file", Both, Tenant(Write), NONE, augments::file::delete),
+    route!(POST "/tenants/{tid}/configuration", Versioned, Tenant(Write), PARTS, configuration::apply),
     route!(POST "/tenants/{tid}/event", Both, Tenant(Events), EVENT, events::create),
     route!(GET "/tenants/{tid}/event/history", Both, Tenant(Read), NONE, events::history::list),
     route!(POST "/tenants/{tid}/events", Versioned, Tenant(Events), BATCH, events::batch::create),

@@ -75,7 +75,9 @@ async fn put_in_force(call: &Call, arriving: &mut Arriving) -> Result<Answer, Pr
         Err(error) => Err(error.into()),
     };
     if let Err(problem) = done {
-        call.state.files.let_go(&call.tenant, &id).await;
+        if problem.leaves_all_as_it_was() {
+            call.state.files.let_go(&call.tenant, &id).await;
+        }
         return Err(problem);
     }
     let_go_file(call, &before).await;
@@ -108,35 +110,45 @@ async fn let_go_file(call: &Call, of: &AugmentView) {
 
 /// Keeps a file that is good; of one that is not nothing is left.
 async fn store(call: &Call, arriving: &mut Arriving) -> Result<File, Problem> {
-    let mut upload =
-        Upload { writer: call.state.files.create(&call.tenant), scanner: Scanner::default(), bytes: 0 };
+    let mut upload = Upload::new(call);
     let read = match call.body.format {
         Format::Multipart => multipart(call, arriving, &mut upload).await,
         _ => bare(arriving, &mut upload).await,
     };
-    let Upload { mut writer, scanner, .. } = upload;
-    let ended = match read.and_then(|()| scanner.end(|_| {}).map_err(bad)) {
-        Ok((_, rows)) => writer.end().await.map(|file| (file, rows)).map_err(Problem::from),
-        Err(problem) => Err(problem),
-    };
-    match ended {
-        Ok(((id, bytes), rows)) => Ok(File { id, bytes, rows }),
-        Err(problem) => {
-            writer.give_up().await;
-            Err(problem)
-        }
-    }
+    upload.end(read).await
 }
 
 /// A file on its way: read for what is wrong with it, and kept.
-struct Upload {
+pub(crate) struct Upload {
     writer: Writer,
     scanner: Scanner,
     bytes: usize,
 }
 
 impl Upload {
-    async fn take(&mut self, bytes: &[u8]) -> Result<(), Problem> {
+    /// Begins one.
+    pub(crate) fn new(call: &Call) -> Self {
+        Self { writer: call.state.files.create(&call.tenant), scanner: Scanner::default(), bytes: 0 }
+    }
+
+    /// Keeps it if all of it was `read` and is good; of one that is not nothing is left.
+    pub(crate) async fn end(self, read: Result<(), Problem>) -> Result<File, Problem> {
+        let Self { mut writer, scanner, .. } = self;
+        let ended = match read.and_then(|()| scanner.end(|_| {}).map_err(bad)) {
+            Ok((_, rows)) => writer.end().await.map(|file| (file, rows)).map_err(Problem::from),
+            Err(problem) => Err(problem),
+        };
+        match ended {
+            Ok(((id, bytes), rows)) => Ok(File { id, bytes, rows }),
+            Err(problem) => {
+                writer.give_up().await;
+                Err(problem)
+            }
+        }
+    }
+
+    /// Takes the next bytes.
+    pub(crate) async fn take(&mut self, bytes: &[u8]) -> Result<(), Problem> {
         self.bytes += bytes.len();
         if self.bytes > FILE_BYTES {
             return Err(Problem::too_large(format!("a file has at most {} MiB", FILE_BYTES >> 20)));
@@ -166,7 +178,8 @@ async fn bare(arriving: &mut Arriving, upload: &mut Upload) -> Result<(), Proble
 #[error("the body cannot be read")]
 struct Broken(std::sync::Mutex<Option<Problem>>);
 
-async fn multipart(call: &Call, arriving: &mut Arriving, upload: &mut Upload) -> Result<(), Problem> {
+/// The form that a body is.
+pub(crate) fn form<'a>(call: &Call, arriving: &'a mut Arriving) -> Result<multer::Multipart<'a>, Problem> {
     let said = call.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let boundary = multer::parse_boundary(said.unwrap_or_default());
     let boundary = boundary.map_err(|_| Problem::bad("the content type names no boundary"))?;
@@ -177,7 +190,11 @@ async fn multipart(call: &Call, arriving: &mut Arriving, upload: &mut Upload) ->
             Err(problem) => Some((Err(Broken(std::sync::Mutex::new(Some(problem)))), arriving)),
         }
     });
-    let mut form = multer::Multipart::new(Box::pin(body), boundary);
+    Ok(multer::Multipart::new(Box::pin(body), boundary))
+}
+
+async fn multipart(call: &Call, arriving: &mut Arriving, upload: &mut Upload) -> Result<(), Problem> {
+    let mut form = form(call, arriving)?;
     let mut found = false;
     while let Some(mut field) = form.next_field().await.map_err(broken)? {
         let name = field.name().unwrap_or_default().chars().take(64).collect::<String>();
@@ -195,7 +212,8 @@ async fn multipart(call: &Call, arriving: &mut Arriving, upload: &mut Upload) ->
     if found { Ok(()) } else { Err(Problem::bad_field("file", "is missing")) }
 }
 
-fn broken(error: multer::Error) -> Problem {
+/// What is wrong with a form.
+pub(crate) fn broken(error: multer::Error) -> Problem {
     if let multer::Error::StreamReadFailed(cause) = &error
         && let Some(Broken(problem)) = cause.downcast_ref()
         && let Some(problem) = problem.lock().ok().and_then(|mut problem| problem.take())

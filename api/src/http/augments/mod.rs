@@ -13,7 +13,7 @@ use domain::json::{Json, Object};
 use notifier::augment::url_of;
 use projections::AugmentView;
 
-use super::answer::Answer;
+use super::answer::{Answer, identified, named};
 use super::call::Call;
 use super::change;
 use super::conditional::IfMatch;
@@ -38,15 +38,9 @@ pub async fn show(call: Call) -> Result<Answer, Problem> {
 /// POST /tenants/{tid}/augments
 pub async fn create(call: Call) -> Result<Answer, Problem> {
     let mut fields = call.fields().await?;
-    let name = fields.mandatory_name("name");
-    let description = fields.optional_text("description");
-    let kind = fields.mandatory_text("type");
-    let kind = kind_of(&mut fields, &kind);
-    let (service, older_service) = service(&mut fields);
-    fields.check("service", service.is_some(), "is missing");
-    let options = options(&mut fields, false);
+    let definition = definition(&mut fields);
     fields.end()?;
-    let service = service.unwrap_or_default();
+    let Definition { name, description, kind, service, older_service, options, file: _ } = definition;
     let command = Command::Create { name, description, kind, service, older_service, options };
     let _turn = call.state.turn(&call.tenant).await?;
     let last = call.state.views.last_augment_number(&call.tenant).await?;
@@ -89,6 +83,19 @@ pub async fn delete(call: Call) -> Result<Answer, Problem> {
 async fn view(call: &Call) -> Result<AugmentView, Problem> {
     let view = call.state.views.augment(&call.tenant, &AugmentId::from(call.param("id"))).await?;
     view.ok_or_else(|| Error::Missing.into())
+}
+
+/// A new one, as a body has it; without a file.
+pub(crate) fn definition(fields: &mut Fields) -> Definition {
+    let name = fields.mandatory_name("name");
+    let description = fields.optional_text("description");
+    let kind = fields.mandatory_text("type");
+    let kind = kind_of(fields, &kind);
+    let (service, older_service) = service(fields);
+    fields.check("service", service.is_some(), "is missing");
+    let options = options(fields, false);
+    let service = service.unwrap_or_default();
+    Definition { name, description, kind, service, older_service, options, file: None }
 }
 
 fn kind_of(fields: &mut Fields, text: &str) -> Kind {
@@ -152,12 +159,12 @@ fn read_options(mut given: Object) -> Result<Options, String> {
 }
 
 fn shown(id: &AugmentId, definition: &Definition) -> Json {
-    let mut shown = Object::new();
-    shown.set("id", id.as_str());
-    shown.set("name", definition.name.as_str());
-    if let Some(description) = &definition.description {
-        shown.set("description", description.as_str());
-    }
+    identified(id.as_str(), &members(definition))
+}
+
+/// What is shown of an augment but its id.
+pub(crate) fn members(definition: &Definition) -> Object {
+    let mut shown = named(&definition.name, definition.description.as_deref());
     shown.set("type", definition.kind.name());
     shown.set("service", definition.service.name());
     if definition.older_service {
@@ -168,7 +175,7 @@ fn shown(id: &AugmentId, definition: &Definition) -> Json {
         let members = [("url", Json::from(options.url.as_str())), ("attributes", names.into())];
         shown.set("options", Json::object(members));
     }
-    shown.into()
+    shown
 }
 
 impl From<Error> for Problem {

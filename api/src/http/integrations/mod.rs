@@ -2,7 +2,7 @@
 //!
 //! Read next: `setting` (fields and secrets), [`v1`] (the same in another dress).
 
-mod setting;
+pub(crate) mod setting;
 pub mod v1;
 
 use domain::integration::{Command, Error, Integration, Kind};
@@ -95,12 +95,12 @@ fn kind_of(call: &Call) -> Result<Kind, Problem> {
     Kind::from_name(call.param("type")).ok_or_else(missing)
 }
 
-fn names() -> String {
+pub(crate) fn names() -> String {
     Kind::ALL.map(Kind::name).join(", ")
 }
 
 /// A field that may only say of which type it is.
-fn repeats_kind(fields: &mut Fields, name: &'static str, kind: Kind) {
+pub(crate) fn repeats_kind(fields: &mut Fields, name: &'static str, kind: Kind) {
     if let Some(said) = fields.optional_text(name) {
         let message = format!("cannot be changed: it is {:?}", kind.name());
         fields.check(name, Kind::from_name(&said) == Some(kind), &message);

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use domain::client::Scope;
+use domain::ids::TenantId;
 use domain::integration::{Definition, Kind, MASK, OnAmbiguous, Sealed, Secret, Setting};
 use domain::json::{Json, Object};
+use eventlog::crypto::Vault;
+use eventlog::record;
 use notifier::endpoint::http::Url;
 
 use crate::http::call::Call;
@@ -18,7 +21,7 @@ const LONGEST: usize = 4_096;
 const RECEIPTS: &str = "receipts-url";
 
 /// A setting in clear, as a body has it.
-pub(super) struct Asked {
+pub(crate) struct Asked {
     fields: BTreeMap<String, String>,
     secrets: BTreeMap<String, String>,
     headers: BTreeMap<String, String>,
@@ -27,7 +30,7 @@ pub(super) struct Asked {
 
 impl Asked {
     /// Takes the fields of a type; what is wrong with them is noted there.
-    pub(super) fn read(fields: &mut Fields, kind: Kind) -> Self {
+    pub(crate) fn read(fields: &mut Fields, kind: Kind) -> Self {
         let (mut open, mut secrets) = (BTreeMap::new(), BTreeMap::new());
         for field in kind.fields() {
             let Some(value) = fields.optional_text(field.name) else { continue };
@@ -67,28 +70,75 @@ impl Asked {
         kind: Kind,
         name: Option<String>,
         active: bool,
-    ) -> Result<Setting, Problem> {
-        let secrets = seal_all(call, self.secrets, |name| kind.place(name)).await?;
-        let headers = seal_all(call, self.headers, |name| kind.header_place(name)).await?;
-        Ok(Setting { name, active, fields: self.fields, secrets, headers, on_ambiguous: self.on_ambiguous })
+    ) -> Result<Setting, record::Error> {
+        let sealer = Sealer { vault: &call.state.vault, tenant: &call.tenant, stored: None };
+        self.sealed_by(&sealer, kind, name, active).await
+    }
+
+    /// Whether any secret is given, and not only said to be kept.
+    pub(crate) fn gives_secrets(&self) -> bool {
+        self.secrets.values().chain(self.headers.values()).any(|value| value != MASK)
+    }
+
+    /// The same by a sealer that may know what is stored.
+    ///
+    /// # Errors
+    /// The record's.
+    pub(crate) async fn sealed_by(
+        &self,
+        sealer: &Sealer<'_>,
+        kind: Kind,
+        name: Option<String>,
+        active: bool,
+    ) -> Result<Setting, record::Error> {
+        let of = |stored: fn(&Definition) -> &BTreeMap<String, Sealed>| sealer.stored.map(stored);
+        let stored = of(|definition| &definition.secrets);
+        let secrets = sealer.all(&self.secrets, stored, |name| kind.place(name)).await?;
+        let stored = of(|definition| &definition.headers);
+        let headers = sealer.all(&self.headers, stored, |name| kind.header_place(name)).await?;
+        let (fields, on_ambiguous) = (self.fields.clone(), self.on_ambiguous);
+        Ok(Setting { name, active, fields, secrets, headers, on_ambiguous })
     }
 }
 
-async fn seal_all(
-    call: &Call,
-    clear: BTreeMap<String, String>,
-    place: impl Fn(&str) -> String,
-) -> Result<BTreeMap<String, Secret>, Problem> {
-    let mut sealed = BTreeMap::new();
-    for (name, value) in clear {
-        let secret = if value == MASK {
-            Secret::Kept
-        } else {
-            Secret::New(call.state.vault.seal_credential(&call.tenant, &place(&name), &value).await?)
-        };
-        sealed.insert(name, secret);
+/// What seals a tenant's secrets.
+pub(crate) struct Sealer<'a> {
+    pub(crate) vault: &'a Vault,
+    pub(crate) tenant: &'a TenantId,
+    /// What is stored: a secret that is the same is kept, for sealed anew it would look like another.
+    pub(crate) stored: Option<&'a Definition>,
+}
+
+impl Sealer<'_> {
+    async fn all(
+        &self,
+        clear: &BTreeMap<String, String>,
+        stored: Option<&BTreeMap<String, Sealed>>,
+        place: impl Fn(&str) -> String,
+    ) -> Result<BTreeMap<String, Secret>, record::Error> {
+        let mut sealed = BTreeMap::new();
+        for (name, value) in clear {
+            let place = place(name);
+            let stored = stored.and_then(|stored| stored.get(name));
+            let secret = if value == MASK || self.is_stored(stored, &place, value).await? {
+                Secret::Kept
+            } else {
+                Secret::New(self.vault.seal_credential(self.tenant, &place, value).await?)
+            };
+            sealed.insert(name.clone(), secret);
+        }
+        Ok(sealed)
     }
-    Ok(sealed)
+
+    async fn is_stored(
+        &self,
+        stored: Option<&Sealed>,
+        place: &str,
+        value: &str,
+    ) -> Result<bool, record::Error> {
+        let Some(stored) = stored else { return Ok(false) };
+        Ok(self.vault.open_credential(self.tenant, place, stored).await?.as_str() == value)
+    }
 }
 
 /// The setting that a definition came from, all secrets kept.

@@ -8,7 +8,7 @@ use domain::listener::{Command, Definition, Error, Kind, Listener};
 use notifier::listener::Status;
 use projections::ListenerView;
 
-use super::answer::Answer;
+use super::answer::{Answer, identified, named};
 use super::call::Call;
 use super::change;
 use super::conditional::IfMatch;
@@ -44,21 +44,9 @@ pub async fn status(call: Call) -> Result<Answer, Problem> {
 /// POST /tenants/{tid}/listeners
 pub async fn create(call: Call) -> Result<Answer, Problem> {
     let mut fields = call.fields().await?;
-    let name = fields.mandatory_name("name");
-    let description = fields.optional_text("description");
-    let status = fields.boolean("status").flatten().unwrap_or(false);
-    let kind = kind(&mut fields);
-    let (options, mapping) = (options(&mut fields), mapping(&mut fields));
-    for (field, given) in
-        [("type", kind.is_some()), ("options", options.is_some()), ("mapping", mapping.is_some())]
-    {
-        fields.check(field, given, "is missing");
-    }
+    let definition = definition(&mut fields);
     fields.end()?;
-    let (Some(kind), Some(options), Some(mapping)) = (kind, options, mapping) else {
-        return Err(Problem::bad("type, options and mapping have to be there"));
-    };
-    let definition = Definition { name, description, status, kind, options, mapping };
+    let definition = definition.ok_or_else(|| Problem::bad("type, options and mapping have to be there"))?;
     let _turn = call.state.turn(&call.tenant).await?;
     let last = call.state.views.last_listener_number(&call.tenant).await?;
     let id = change::create::<Listener>(&call, last, Command::Create(definition)).await?;
@@ -96,6 +84,21 @@ pub async fn delete(call: Call) -> Result<Answer, Problem> {
     Ok(Answer::no_content())
 }
 
+/// A new one, as a body has it.
+pub(crate) fn definition(fields: &mut Fields) -> Option<Definition> {
+    let name = fields.mandatory_name("name");
+    let description = fields.optional_text("description");
+    let status = fields.boolean("status").flatten().unwrap_or(false);
+    let kind = kind(fields);
+    let (options, mapping) = (options(fields), mapping(fields));
+    for (field, given) in
+        [("type", kind.is_some()), ("options", options.is_some()), ("mapping", mapping.is_some())]
+    {
+        fields.check(field, given, "is missing");
+    }
+    Some(Definition { name, description, status, kind: kind?, options: options?, mapping: mapping? })
+}
+
 fn kind(fields: &mut Fields) -> Option<Kind> {
     let name = fields.changed_text("type")?;
     let kind = Kind::from_name(&name);
@@ -129,18 +132,18 @@ async fn answer(call: &Call, id: &str) -> Result<Answer, Problem> {
 }
 
 fn shown(id: &ListenerId, definition: &Definition) -> Json {
-    let mut shown = Object::new();
-    shown.set("id", id.as_str());
-    shown.set("name", definition.name.as_str());
-    if let Some(description) = &definition.description {
-        shown.set("description", description.as_str());
-    }
+    identified(id.as_str(), &members(definition))
+}
+
+/// What is shown of a listener but its id.
+pub(crate) fn members(definition: &Definition) -> Object {
+    let mut shown = named(&definition.name, definition.description.as_deref());
     shown.set("type", definition.kind.name());
     shown.set("status", definition.status);
     let options = definition.options.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     shown.set("options", Json::object(options));
     shown.set("mapping", definition.mapping.clone());
-    shown.into()
+    shown
 }
 
 impl From<Error> for Problem {

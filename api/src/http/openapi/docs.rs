@@ -122,6 +122,8 @@ pub static DOCS: &[Doc] = &[
         .headers(IF_MATCH)
         .more(&[409]),
     delete("augments::file::delete", "Delete an augment's file"),
+    post("configuration::apply", "Make the whole configuration what it is said to be", "", "Changes")
+        .more(&[409]),
     created("events::create", "Send an event", "Event", "Accepted")
         .headers(&["Idempotency-Key"])
         .more(&[409, 429]),

@@ -178,6 +178,7 @@ fn request_body(route: &Route, doc: &Doc) -> Option<Object> {
         let name = match media {
             "application/x-www-form-urlencoded" if doc.body.is_empty() => "TokenRequest",
             "application/x-ndjson" => "Lines",
+            "multipart/form-data" if matches!(route.payload, Payload::Parts(_)) => "ConfigurationForm",
             "multipart/form-data" => "CsvForm",
             "text/csv" => "Csv",
             _ => doc.body,

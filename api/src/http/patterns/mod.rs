@@ -10,10 +10,11 @@ use domain::ids::{PatternId, TemplateId};
 use domain::json::{Json, Object};
 use domain::pattern::{Command, Definition, Error, Pattern};
 
-use super::answer::Answer;
+use super::answer::{Answer, identified, named};
 use super::call::Call;
 use super::change;
 use super::conditional::IfMatch;
+use super::fields::Fields;
 use super::problem::Problem;
 
 /// GET /tenants/{tid}/patterns
@@ -30,10 +31,7 @@ pub async fn show(call: Call) -> Result<Answer, Problem> {
 /// POST /tenants/{tid}/patterns
 pub async fn create(call: Call) -> Result<Answer, Problem> {
     let mut fields = call.fields().await?;
-    let name = fields.mandatory_name("name");
-    let description = fields.optional_text("description");
-    let status = fields.boolean("status").flatten().unwrap_or(false);
-    let (when, then) = (fields.optional_text("when"), fields.optional_text("then"));
+    let Definition { name, description, status, when, then, version: _ } = definition(&mut fields);
     fields.end()?;
     let _turn = call.state.turn(&call.tenant).await?;
     let templates = templates(&call).await?;
@@ -83,18 +81,30 @@ async fn answer(call: &Call, id: &str) -> Result<Answer, Problem> {
     Ok(Answer::ok(shown(&view.id, &view.definition)).version(view.version))
 }
 
+/// A new one, as a body has it.
+pub(crate) fn definition(fields: &mut Fields) -> Definition {
+    Definition {
+        name: fields.mandatory_name("name"),
+        description: fields.optional_text("description"),
+        status: fields.boolean("status").flatten().unwrap_or(false),
+        when: fields.optional_text("when"),
+        then: fields.optional_text("then"),
+        version: 0,
+    }
+}
+
 /// The templates that the tenant has.
 async fn templates(call: &Call) -> Result<BTreeSet<TemplateId>, Problem> {
     Ok(call.state.views.templates(&call.tenant).await?.into_iter().map(|view| view.id).collect())
 }
 
 fn shown(id: &PatternId, definition: &Definition) -> Json {
-    let mut shown = Object::new();
-    shown.set("id", id.as_str());
-    shown.set("name", definition.name.as_str());
-    if let Some(description) = &definition.description {
-        shown.set("description", description.as_str());
-    }
+    identified(id.as_str(), &members(definition))
+}
+
+/// What is shown of a pattern but its id.
+pub(crate) fn members(definition: &Definition) -> Object {
+    let mut shown = named(&definition.name, definition.description.as_deref());
     shown.set("status", definition.status);
     if let Some(when) = &definition.when {
         shown.set("when", when.as_str());
@@ -102,7 +112,7 @@ fn shown(id: &PatternId, definition: &Definition) -> Json {
     if let Some(then) = &definition.then {
         shown.set("then", then.as_str());
     }
-    shown.into()
+    shown
 }
 
 impl From<Error> for Problem {

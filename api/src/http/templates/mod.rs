@@ -8,10 +8,11 @@ use domain::json::{Json, Object};
 use domain::mustache;
 use domain::template::{Command, Definition, Error, Template};
 
-use super::answer::Answer;
+use super::answer::{Answer, identified, named};
 use super::call::Call;
 use super::change;
 use super::conditional::IfMatch;
+use super::fields::Fields;
 use super::problem::{Problem, detail};
 
 /// GET /tenants/{tid}/templates
@@ -28,9 +29,7 @@ pub async fn show(call: Call) -> Result<Answer, Problem> {
 /// POST /tenants/{tid}/templates
 pub async fn create(call: Call) -> Result<Answer, Problem> {
     let mut fields = call.fields().await?;
-    let name = fields.mandatory_name("name");
-    let description = fields.optional_text("description");
-    let template = fields.mandatory_text("template");
+    let Definition { name, description, template } = definition(&mut fields);
     fields.end()?;
     let _turn = call.state.turn(&call.tenant).await?;
     let command = Command::Create { name, description, template };
@@ -77,15 +76,24 @@ async fn answer(call: &Call, id: &str) -> Result<Answer, Problem> {
     Ok(Answer::ok(shown(&view.id, &view.definition)).version(view.version))
 }
 
-fn shown(id: &TemplateId, definition: &Definition) -> Json {
-    let mut shown = Object::new();
-    shown.set("id", id.as_str());
-    shown.set("name", definition.name.as_str());
-    if let Some(description) = &definition.description {
-        shown.set("description", description.as_str());
+/// A new one, as a body has it.
+pub(crate) fn definition(fields: &mut Fields) -> Definition {
+    Definition {
+        name: fields.mandatory_name("name"),
+        description: fields.optional_text("description"),
+        template: fields.mandatory_text("template"),
     }
+}
+
+fn shown(id: &TemplateId, definition: &Definition) -> Json {
+    identified(id.as_str(), &members(definition))
+}
+
+/// What is shown of a template but its id.
+pub(crate) fn members(definition: &Definition) -> Object {
+    let mut shown = named(&definition.name, definition.description.as_deref());
     shown.set("template", definition.template.as_str());
-    shown.into()
+    shown
 }
 
 /// The enabled patterns whose `then` names a template, itself or through partials.

@@ -26,6 +26,7 @@ use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{HeaderName, HeaderValue, InvalidHeaderValue, USER_AGENT};
 use hyper::{HeaderMap, Method, Request, Response};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::RootCertStore;
@@ -239,6 +240,15 @@ impl Http {
         request.headers_mut().entry(USER_AGENT).or_insert(agent);
         self.way(reach).pool.request(request).await.map_err(|error| trouble(&error, sent))
     }
+}
+
+/// What makes connections, over TLS or not, to whatever the operator names: no guard.
+pub type Plain = HttpsConnector<HttpConnector>;
+
+/// The connector of a command that speaks to our own server, which is known by the system's certificate authorities and
+/// these.
+pub fn plain(authorities: Vec<CertificateDer<'static>>) -> Plain {
+    HttpsConnectorBuilder::new().with_tls_config(trust(authorities)).https_or_http().enable_http1().build()
 }
 
 fn trust(extra: Vec<CertificateDer<'static>>) -> rustls::ClientConfig {

@@ -163,6 +163,9 @@ pub const DECLARED: &[Declared] = &[
     row("GET /tenants/{tid}/augment/{id}/file", 200, "").of(Names::Augment).tells(),
     row("POST /tenants/{tid}/augment/{id}/file", 201, "a,b\n1,mine\n").of(Names::Augment).media("text/csv"),
     row("DELETE /tenants/{tid}/augment/{id}/file", 204, "").of(Names::Augment),
+    // Refused, so that there is something left to ask about.
+    row("POST /tenants/{tid}/configuration", 400, "--x\r\n\r\n--x--\r\n")
+        .media("multipart/form-data; boundary=x"),
     row("POST /tenants/{tid}/event", 201, r#"{"mine-key":"mine","type":"mine"}"#),
     row("GET /tenants/{tid}/event/history", 200, "").tells(),
     row("POST /tenants/{tid}/events", 200, r#"[{"mine-key":"mine","type":"mine"}]"#),
