@@ -50,7 +50,7 @@ def token(base, client, secret):
 
 
 def furnish(base):
-    """A tenant with one of each, and a token that may do everything with it."""
+    """A tenant with one of each; the id of a client that may do everything with it, and its token."""
     admin = token(base, *ADMIN)
     call("POST", f"{base}/1.0/tenants", {"id": "acme", "name": "Acme"}, admin)
     scopes = ["read", "write", "events", "integrations:manage", "secrets", "admin"]
@@ -61,7 +61,7 @@ def furnish(base):
     call("POST", f"{of}/augments", {"name": "a", "type": "file", "service": "engine"}, bearer)
     call("POST", f"{of}/augments/AU1/file", "id,name\n1234,Ann\n", bearer, "text/csv")
     call("POST", f"{of}/event", {"id": "1234"}, bearer)
-    return bearer
+    return made["id"], bearer
 
 
 def told(base):
@@ -95,11 +95,13 @@ def run(binary, seconds, folder):
         config = folder / "schemathesis.toml"
         config.write_text('[parameters]\n"path.tid" = "acme"\n')
         tool = str(pathlib.Path(sys.executable).parent / "schemathesis")
+        client, bearer = furnish(base)
         arguments = [tool, "--config-file", str(config), "run", f"{base}/openapi.json", "--url", base]
-        arguments += ["--header", f"Authorization:{furnish(base)}", "--checks", ",".join(CHECKS)]
+        arguments += ["--header", f"Authorization:{bearer}", "--checks", ",".join(CHECKS)]
         arguments += ["--max-time", str(seconds), "--request-timeout", "20", "--continue-on-failure"]
         arguments += ["--warnings", "off", "--workers", "2", "--no-color"]
-        environment = os.environ | {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(pathlib.Path(__file__).parent)}
+        environment = os.environ | {"SCHEMATHESIS_HOOKS": "hooks", "FUZZER": client}
+        environment["PYTHONPATH"] = str(pathlib.Path(__file__).parent)
         fuzzed = subprocess.run(arguments, check=False, cwd=folder, env=environment, timeout=seconds + 120)
         return fuzzed.returncode or told(base)
     finally:
