@@ -8,6 +8,7 @@ mod bombs;
 mod bounded;
 mod canaries;
 mod cli;
+mod configuration;
 mod crash;
 mod crowds;
 mod demo;

@@ -1,79 +1,137 @@
-//! A small REST client of our own API, for the commands that talk to a running server.
+//! `cxengage client`: the programs that may use the API for a tenant. What is changed is changed by a running server;
+//! what is read, in the data folder.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use domain::json::{self, Json};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
-use hyper::{Method, Request};
-use hyper_util::client::legacy::Client as HttpClient;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use std::collections::BTreeMap;
+use std::process::ExitCode;
 
-use super::Failure;
+use domain::client::{Event, Scope};
+use domain::ids::{Position, TenantId};
+use domain::json::{Json, Object};
+use eventlog::record::{Select, StreamKind};
 
-/// A client with a token.
-pub(super) struct Client {
-    http: HttpClient<HttpConnector, Full<Bytes>>,
-    base: String,
-    token: String,
+use super::rest::Remote;
+use super::store::{PAGE, Store};
+use super::{Failure, Outcome, show, store};
+
+#[derive(clap::Args)]
+pub(super) struct Options {
+    #[command(subcommand)]
+    command: Command,
 }
 
-impl Client {
-    /// Gets a token by client credentials from the server at `base` (`http://host:port`).
-    pub(super) async fn connect(base: &str, id: &str, secret: &str) -> Result<Self, Failure> {
-        let http = HttpClient::builder(TokioExecutor::new()).build_http();
-        let mut client = Self { http, base: base.to_owned(), token: String::new() };
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(format!("{base}/token"))
-            .header(AUTHORIZATION, format!("Basic {}", BASE64.encode(format!("{id}:{secret}"))))
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Full::from("grant_type=client_credentials"))?;
-        let answer = client.send(request).await?;
-        let token = answer.get("access_token").and_then(Json::as_text);
-        client.token = token.ok_or_else(|| Failure::Failed(format!("no token in {answer}")))?.to_owned();
-        Ok(client)
-    }
+/// Whose client.
+#[derive(clap::Args)]
+#[group(skip)]
+struct Whose {
+    /// Whose.
+    #[arg(long, env = "CXENGAGE_TENANT")]
+    tenant: String,
+}
 
-    /// GET, and the answer.
-    pub(super) async fn get(&self, path: &str) -> Result<Json, Failure> {
-        self.call(Method::GET, path, None).await
-    }
+#[derive(clap::Subcommand)]
+enum Command {
+    /// List a tenant's clients; no secret is shown.
+    List {
+        #[command(flatten)]
+        whose: Whose,
+        #[command(flatten)]
+        store: store::Options,
+        #[command(flatten)]
+        form: show::Form,
+    },
+    /// Make a client; takes an admin client. The secret is shown once.
+    Create {
+        /// Its name, for people.
+        #[arg(long, env = "CXENGAGE_NAME")]
+        name: String,
+        /// What it may do at most; may be given more than once, or as a list. Left out: all but admin.
+        #[arg(long, env = "CXENGAGE_SCOPE", value_delimiter = ',', value_parser = scope)]
+        scope: Vec<Scope>,
+        #[command(flatten)]
+        whose: Whose,
+        #[command(flatten)]
+        remote: Remote,
+        #[command(flatten)]
+        form: show::Form,
+    },
+    /// Delete a client, and with it all its tokens; takes an admin client.
+    Delete {
+        /// Its id.
+        id: String,
+        #[command(flatten)]
+        whose: Whose,
+        #[command(flatten)]
+        remote: Remote,
+    },
+}
 
-    /// POST of a JSON body, and the answer.
-    pub(super) async fn post(&self, path: &str, body: &Json) -> Result<Json, Failure> {
-        self.call(Method::POST, path, Some(body)).await
-    }
+fn scope(word: &str) -> Result<Scope, String> {
+    let known = Scope::ALL.map(Scope::name).join(", ");
+    Scope::from_name(word).ok_or_else(|| format!("there are {known}"))
+}
 
-    async fn call(&self, method: Method, path: &str, body: Option<&Json>) -> Result<Json, Failure> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base))
-            .header(AUTHORIZATION, format!("Bearer {}", self.token));
-        if body.is_some() {
-            request = request.header(CONTENT_TYPE, "application/json");
+fn named(scopes: &[Scope]) -> Json {
+    scopes.iter().map(|scope| Json::from(scope.name())).collect::<Vec<_>>().into()
+}
+
+pub(super) fn run(options: Options) -> Outcome {
+    super::block_on(async move {
+        match options.command {
+            Command::List { whose, store, form } => {
+                let store = store.open().await?;
+                let tenant = store.tenant(&whose.tenant).await?;
+                list(&store, &tenant).await?.iter().try_for_each(|client| form.print(client))?;
+            }
+            Command::Create { name, scope, whose, remote, form } => {
+                let mut body = Object::new();
+                body.set("name", name);
+                if !scope.is_empty() {
+                    body.set("scopes", named(&scope));
+                }
+                let client = remote.connect().await?;
+                let made = client.post(&path(&whose.tenant, ""), &body.into()).await?;
+                form.print(made.as_object().unwrap_or(&Object::new()))?;
+            }
+            Command::Delete { id, whose, remote } => {
+                remote.connect().await?.delete(&path(&whose.tenant, &format!("/{}", escaped(&id)))).await?;
+            }
         }
-        let body = body.map(ToString::to_string).unwrap_or_default();
-        self.send(request.body(Full::from(body))?).await
-    }
+        Ok::<_, Failure>(ExitCode::SUCCESS)
+    })
+}
 
-    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Json, Failure> {
-        let what = format!("{} {}", request.method(), request.uri());
-        let failed = |why: String| Failure::Failed(format!("{what}: {why}"));
-        let response = self.http.request(request).await.map_err(|e| failed(e.to_string()))?;
-        let status = response.status();
-        let body = response.into_body().collect().await.map_err(|e| failed(e.to_string()))?.to_bytes();
-        if body.is_empty() && status.is_success() {
-            return Ok(Json::Null);
+fn path(tenant: &str, rest: &str) -> String {
+    format!("/1.0/tenants/{}/clients{rest}", escaped(tenant))
+}
+
+/// As a path has it.
+pub(super) fn escaped(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+/// A tenant's clients as the record has them, in order of creation.
+async fn list(store: &Store, tenant: &TenantId) -> Result<Vec<Object>, Failure> {
+    let select = Select::Tenant(TenantId::from(""));
+    let (mut clients, mut after) = (BTreeMap::new(), Position(0));
+    loop {
+        let rows = store.record.read_after(select.clone(), after, PAGE).await?;
+        let Some(last) = rows.last() else { break };
+        after = last.position;
+        for row in rows.iter().filter(|row| row.stream.kind == StreamKind::Client) {
+            match serde_json::from_slice(&row.payload)? {
+                Event::Created { name, scopes, tenants, .. } if tenants.contains(tenant) => {
+                    let mut client = Object::new();
+                    client.set("id", row.stream.id.as_str());
+                    client.set("name", name);
+                    client.set("scopes", named(&scopes));
+                    clients.insert(row.stream.id.clone(), (row.position, client));
+                }
+                Event::Created { .. } => {}
+                Event::Deleted => drop(clients.remove(&row.stream.id)),
+            }
         }
-        let limits = json::Limits { duplicates: json::Duplicates::LastCounts, ..json::Limits::STORED };
-        let answer = json::parse(&body, limits).map_err(|e| failed(format!("{status}, {e}")))?;
-        if status.is_success() {
-            return Ok(answer);
-        }
-        let error = answer.get("error").and_then(Json::as_text).unwrap_or("no reason given");
-        Err(failed(format!("{status}: {error}")))
     }
+    let mut clients: Vec<(Position, Object)> = clients.into_values().collect();
+    clients.sort_by_key(|(position, _)| *position);
+    Ok(clients.into_iter().map(|(_, client)| client).collect())
 }

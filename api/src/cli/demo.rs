@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use domain::json::Json;
 
-use super::client::Client;
+use super::rest::Client;
 use super::{Failure, Outcome, print};
 use crate::app::{App, Config};
 use crate::oauth::secret;
@@ -45,7 +45,7 @@ pub(super) fn run(options: Options) -> Outcome {
 }
 
 async fn play(base: &str, (id, secret): &(String, String)) -> Outcome {
-    let admin = Client::connect(base, id, secret).await?;
+    let admin = Client::connect(base, id, secret, None).await?;
     admin.post("/1.0/tenants", &Json::object([("id", TENANT), ("name", "Demo Tenant")])).await?;
     let client =
         admin.post(&format!("/1.0/tenants/{TENANT}/clients"), &Json::object([("name", "demo")])).await?;
@@ -54,7 +54,7 @@ async fn play(base: &str, (id, secret): &(String, String)) -> Outcome {
         "address        {base}\nclient id      {client_id}\nclient secret  {client_secret}\ntenant         {TENANT}\n"
     ))?;
 
-    let api = Client::connect(base, &client_id, &client_secret).await?;
+    let api = Client::connect(base, &client_id, &client_secret, None).await?;
     api.post(&path("key-attribute"), &Json::object([("key", "customer")])).await?;
     let patterns = create_patterns(&api).await?;
     let started = Instant::now();

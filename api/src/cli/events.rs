@@ -9,6 +9,7 @@ use domain::time::Stamp;
 use eventlog::crypto::Opened;
 use eventlog::record::Select;
 
+use super::store::PAGE;
 use super::{Failure, Outcome, say, store};
 
 #[derive(clap::Args)]
@@ -25,9 +26,6 @@ pub(super) struct Options {
     #[arg(long, env = "CXENGAGE_TO", value_parser = store::time)]
     to: Option<Stamp>,
 }
-
-/// Rows read at a time.
-const PAGE: usize = 1_000;
 
 pub(super) fn run(options: &Options) -> Outcome {
     super::block_on(async {

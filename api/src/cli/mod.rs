@@ -6,6 +6,7 @@ mod backtest;
 mod backup;
 mod check;
 mod client;
+mod configuration;
 mod demo;
 mod events;
 mod keys;
@@ -13,9 +14,12 @@ mod nats;
 mod out;
 mod rebuild;
 mod replay;
+mod rest;
 mod restore;
 mod serve;
+mod show;
 mod store;
+mod tenant;
 mod third_parties;
 
 use std::io::Write;
@@ -55,6 +59,16 @@ enum Command {
     Restore(restore::Options),
     /// The keys under which everything is sealed.
     Keys(keys::Options),
+    /// The tenants that are served.
+    Tenant(tenant::Options),
+    /// The programs that may use the API for a tenant.
+    Client(client::Options),
+    /// Write a tenant's configuration as files, with names in place of ids and without secrets.
+    Export(configuration::export::Options),
+    /// Show what would change if a tenant's configuration were made what files say.
+    Diff(configuration::diff::Options),
+    /// Make a tenant's configuration what files say: all of it at once, or nothing.
+    Apply(configuration::apply::Options),
 }
 
 /// Why a command did not do what it was asked for.
@@ -90,6 +104,11 @@ pub fn run() -> ExitCode {
         Command::Backup(options) => backup::run(&options),
         Command::Restore(options) => restore::run(&options),
         Command::Keys(options) => keys::run(&options),
+        Command::Tenant(options) => tenant::run(options),
+        Command::Client(options) => client::run(options),
+        Command::Export(options) => configuration::export::run(&options),
+        Command::Diff(options) => configuration::diff::run(&options),
+        Command::Apply(options) => configuration::apply::run(&options),
     };
     match outcome {
         Ok(code) => code,
@@ -127,9 +146,10 @@ mod tests {
 
     #[test]
     fn every_option_is_an_environment_variable_too() {
-        let cli = super::Cli::command();
-        for command in cli.get_subcommands().flat_map(|top| std::iter::once(top).chain(top.get_subcommands()))
-        {
+        let top = super::Cli::command();
+        let mut commands: Vec<&clap::Command> = top.get_subcommands().collect();
+        while let Some(command) = commands.pop() {
+            commands.extend(command.get_subcommands());
             for option in command.get_opts() {
                 let name = option.get_long().expect("options have long names");
                 let variable = format!("CXENGAGE_{}", name.replace('-', "_").to_uppercase());

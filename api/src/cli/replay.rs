@@ -7,7 +7,7 @@ use domain::ids::{Position, TenantId};
 use domain::time::Stamp;
 use eventlog::record::Select;
 
-use super::store::Store;
+use super::store::{PAGE, Store};
 use super::{Failure, Outcome, print, say, store};
 
 #[derive(clap::Args)]
@@ -78,7 +78,7 @@ async fn decisions(store: &Store, tenant: &TenantId, from: Option<Stamp>) -> Res
 async fn last_before(store: &Store, tenant: &TenantId, time: Stamp) -> Result<Position, Failure> {
     let mut after = Position(0);
     loop {
-        let rows = store.record.read_after(Select::Tenant(tenant.clone()), after, 1_000).await?;
+        let rows = store.record.read_after(Select::Tenant(tenant.clone()), after, PAGE).await?;
         let earlier = rows.iter().take_while(|row| row.stamp < time).count();
         match rows[..earlier].last() {
             Some(last) => after = last.position,

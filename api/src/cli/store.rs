@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use domain::ids::{Position, TenantId};
 use eventlog::crypto::{self, Vault};
+use eventlog::files::{FileStore, Files};
 use eventlog::record::postgres::{self, PostgresRecord};
 use eventlog::record::sqlite::{self, SqliteRecord};
 use eventlog::record::{Record, Select, StreamId, StreamKind};
@@ -36,19 +37,29 @@ pub(super) struct Options {
 pub(super) struct Store {
     pub(super) record: Arc<dyn Record>,
     pub(super) vault: Arc<Vault>,
+    pub(super) files: FileStore,
 }
+
+/// Rows read at a time.
+pub(super) const PAGE: usize = 1_000;
 
 impl Options {
     /// Opens the store to read it.
     pub(super) async fn open(&self) -> Result<Store, Failure> {
-        let record: Arc<dyn Record> = match &self.database {
-            Some(url) => PostgresRecord::open_read_only(postgres::Options::new(url)?).await?,
-            None => SqliteRecord::open_read_only(&self.data_dir, sqlite::Options::default())?,
+        let (record, files): (Arc<dyn Record>, Arc<dyn Files>) = match &self.database {
+            Some(url) => {
+                let store = PostgresRecord::open_read_only(postgres::Options::new(url)?).await?;
+                (store.clone(), store)
+            }
+            None => {
+                let store = SqliteRecord::open_read_only(&self.data_dir, sqlite::Options::default())?;
+                (store.clone(), store)
+            }
         };
         let file = crate::app::master_key_path(&self.data_dir, self.master_key_file.as_deref());
-        let vault = Vault::new(record.clone(), *crypto::master_key(&file)?);
+        let vault = Arc::new(Vault::new(record.clone(), *crypto::master_key(&file)?));
         vault.check_master_key().await?;
-        Ok(Store { record, vault: Arc::new(vault) })
+        Ok(Store { record, vault: vault.clone(), files: FileStore::new(files, vault) })
     }
 }
 

@@ -281,15 +281,18 @@ impl Server {
 
     /// The same with these faults on order.
     pub fn cli_with(&self, faults: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
-        let output = command_of(self.binary, arguments)
-            .env("CXENGAGE_FAULTS", faults)
-            .arg("--data-dir")
-            .arg(&self.data)
-            .args(self.home.arguments(&self.data, arguments[0], arguments))
-            .output()
-            .expect("the binary runs");
+        let output =
+            self.reading(arguments).env("CXENGAGE_FAULTS", faults).output().expect("the binary runs");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
         (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+
+    /// A command of the binary that reads the store, yet to be run.
+    pub fn reading(&self, arguments: &[&str]) -> Command {
+        let mut command = command_of(self.binary, arguments);
+        command.arg("--data-dir").arg(&self.data);
+        command.args(self.home.arguments(&self.data, arguments[0], arguments));
+        command
     }
 }
 
