@@ -132,14 +132,14 @@ fn salesforce_events_come_in_once_each_over_a_real_bayeux_server_however_often_i
 
 /// DataSift, as its protocol is written down: it streams over HTTP to whoever listens, and at each connect repeats a
 /// little of what it sent last.
-struct Datasift {
-    port: u16,
+pub(crate) struct Datasift {
+    pub(crate) port: u16,
     wanted: Arc<AtomicUsize>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Datasift {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a test peer's part");
         let port = listener.local_addr().expect("a test peer's part").port();
         let (wanted, sent) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
