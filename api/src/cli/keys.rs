@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Subcommand;
-use eventlog::crypto::{Rotation, master_key, master_key_or_new, put_master_key, rotate};
+use eventlog::crypto::{Rotation, Wrapped, master_key, master_key_or_new, put_master_key, rotate};
+use eventlog::record::postgres::{self, KeysAlone};
 use eventlog::record::sqlite::{self, SqliteRecord};
 
 use super::{Failure, Outcome, say, store};
@@ -30,20 +32,26 @@ struct Rotate {
     new_master_key_file: PathBuf,
 }
 
+/// The keys that are stored, alone: a server that runs holds them as they were.
+async fn record(store: &store::Options) -> Result<Arc<dyn Wrapped>, Failure> {
+    if let Some(url) = &store.database {
+        return Ok(Arc::new(KeysAlone::take(&postgres::Options::new(url)?).await?));
+    }
+    if !store.data_dir.join(sqlite::LOG_FILE).is_file() {
+        return Err(Failure::Failed(format!("there is no record in {}", store.data_dir.display())));
+    }
+    Ok(SqliteRecord::open(&store.data_dir, sqlite::Options::default())?)
+}
+
 pub(super) fn run(options: &Options) -> Outcome {
     let What::Rotate(options) = &options.what;
     super::block_on(async {
         let given = options.store.master_key_file.as_deref();
         let in_use = crate::app::master_key_path(&options.store.data_dir, given);
         let old = master_key(&in_use)?;
-        if !options.store.data_dir.join(sqlite::LOG_FILE).is_file() {
-            let folder = options.store.data_dir.display();
-            return Err(Failure::Failed(format!("there is no record in {folder}")));
-        }
-        // Locks the folder: a server that runs holds the keys as they were.
-        let record = SqliteRecord::open(&options.store.data_dir, sqlite::Options::default())?;
+        let record = record(&options.store).await?;
         let new = master_key_or_new(&options.new_master_key_file)?;
-        let rotation = rotate(&record, &old, &new).await?;
+        let rotation = rotate(&*record, &old, &new).await?;
         drop(record);
         if given.is_none() {
             put_master_key(&in_use, &new)?;
@@ -54,7 +62,7 @@ pub(super) fn run(options: &Options) -> Outcome {
         }
         match given {
             Some(_) => say(&format!(
-                "the server needs it from now on: --master-key-file {}",
+                "every server needs it from now on: --master-key-file {}",
                 options.new_master_key_file.display()
             )),
             None => say(&format!("it is in {}, for the server", in_use.display())),

@@ -30,7 +30,7 @@ use crate::record::{Error, Item, NewKey, Outcome, Record, Recorded};
 pub use erasure::{ERASED, Erasure, all_erasures, erasures, finish_erasures, take_over_erasures};
 pub use keys::partition_of;
 pub use master::{MASTER_KEY_FILE, MasterKeyError, master_key, master_key_or_new, put_master_key};
-pub use rotation::{Rotation, rotate};
+pub use rotation::{Rewrap, Rotation, Wrapped, rotate};
 
 /// How many customers' keys are kept at hand.
 const CUSTOMERS: usize = 200_000;

@@ -278,11 +278,11 @@ async fn under_a_new_master_key_all_opens_as_before_and_the_old_one_opens_nothin
     }
     let (old, new) = (MASTER, [8; 32]);
     assert_eq!(
-        rotate(&temp.record, &old, &new).await.unwrap(),
+        rotate(&*temp.record, &old, &new).await.unwrap(),
         Rotation::Done(3),
         "two tenants and the mark"
     );
-    assert_eq!(rotate(&temp.record, &old, &new).await.unwrap(), Rotation::Before, "twice is once");
+    assert_eq!(rotate(&*temp.record, &old, &new).await.unwrap(), Rotation::Before, "twice is once");
     let vault = Vault::new(temp.record.clone(), new);
     vault.check_master_key().await.unwrap();
     for (tenant, row, credential, address) in &sealed {
@@ -305,11 +305,11 @@ async fn a_key_that_does_not_open_leaves_all_of_them_as_they_were() {
     temp.tenant("acme", "id").await;
     let vault = temp.vault();
     vault.check_master_key().await.unwrap();
-    assert!(matches!(rotate(&temp.record, &[9; 32], &[8; 32]).await, Err(Error::MasterKey)));
+    assert!(matches!(rotate(&*temp.record, &[9; 32], &[8; 32]).await, Err(Error::MasterKey)));
     // One of them, put there under another key: it comes last.
     let stray = new_tenant_key(&Zeroizing::new([9; 32]), &TenantId::from("zebra"));
     vault.append_key(stray).await.unwrap();
-    assert!(matches!(rotate(&temp.record, &MASTER, &[8; 32]).await, Err(Error::MasterKey)));
+    assert!(matches!(rotate(&*temp.record, &MASTER, &[8; 32]).await, Err(Error::MasterKey)));
     let vault = temp.vault();
     vault.check_master_key().await.unwrap();
     vault.customer(&TenantId::from("acme"), "1").await.unwrap();

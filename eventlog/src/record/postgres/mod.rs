@@ -10,6 +10,7 @@ mod batch;
 mod errands;
 mod files;
 mod follow;
+mod keys;
 mod reader;
 mod schema;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 
 pub use self::errands::Errands;
+pub use self::keys::KeysAlone;
 use self::reader::Page;
 use self::shared::Shared;
 pub use self::term::{LASTING, SharedPlaces, Term};
@@ -139,6 +141,17 @@ impl PostgresRecord {
     /// The database's.
     pub async fn store_id(&self) -> Result<String, Error> {
         sqlx::query_scalar("SELECT id FROM cxengage.store").fetch_one(&self.pool).await.map_err(failed)
+    }
+
+    /// Makes it another store, after a restore: what servers have made of rows that are no longer there is refused.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn renew_store_id(&self) -> Result<(), Error> {
+        self.writer()?;
+        let statement = "UPDATE cxengage.store SET id = gen_random_uuid()::text";
+        sqlx::query(statement).execute(&self.pool).await.map_err(failed)?;
+        Ok(())
     }
 
     async fn begin(options: &Options) -> Result<(PgPool, Arc<Shared>), Error> {

@@ -16,7 +16,7 @@ pub(super) const FORMAT: u32 = 2;
 const MIGRATIONS: [&str; FORMAT as usize] = [include_str!("schema.sql"), include_str!("servers.sql")];
 
 /// One server at a time makes or migrates the tables.
-const MIGRATING: i64 = 0x6378_656e_6761_6765;
+pub(super) const MIGRATING: i64 = 0x6378_656e_6761_6765;
 
 /// How a connection is set up; the first that is used says whether the address can be understood.
 pub(super) fn options(url: &str) -> Result<PgConnectOptions, Error> {

@@ -1,22 +1,21 @@
 //! Tenants' keys in `log.db`, wrapped anew: all of them or none.
 
+use async_trait::async_trait;
 use domain::ids::TenantId;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::SqliteRecord;
-use crate::record::Error;
+use crate::crypto::{Rewrap, Wrapped};
+use crate::record::{Error, Record};
 
-/// A wrapped key as it is to be, of a tenant and the key as it is; nothing if that cannot be opened.
-pub(crate) type Rewrap = Box<dyn Fn(&TenantId, &[u8]) -> Option<Vec<u8>> + Send>;
+#[async_trait]
+impl Wrapped for SqliteRecord {
+    async fn mark(&self) -> Result<Option<Vec<u8>>, Error> {
+        self.key(&TenantId(String::new()), None).await
+    }
 
-impl SqliteRecord {
-    /// Wraps the keys of all tenants anew, and the mark that says under which master key the record is; how many
-    /// there were. In one transaction: whatever cuts it off, either all are as they were or all are new.
-    ///
-    /// # Errors
-    /// [`Error::MasterKey`] if one of them cannot be opened: then all are as they were.
-    pub(crate) async fn rewrap(&self, rewrap: Rewrap) -> Result<u64, Error> {
+    async fn rewrap(&self, rewrap: Rewrap) -> Result<u64, Error> {
         let (tell, told) = oneshot::channel();
         let statement = move |connection: &Connection| {
             // What was there must not stay readable in the file.
