@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use serde_json::{Value, json};
-use system_tests::harness::{Server, Tenant, command, on_database, wait_for};
+use system_tests::harness::{Home, Server, Tenant, command, on_database, wait_for};
 
 /// Runs the binary; its exit code, stdout and stderr.
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -284,6 +284,65 @@ fn neither_the_master_key_nor_anything_in_clear_is_in_a_backup() {
     for secret in ["canary", key.trim()] {
         assert!(!there(secret), "{secret}");
     }
+}
+
+#[test]
+fn who_was_erased_after_a_backup_of_the_database_does_not_come_back_with_it() {
+    let mut server = Server::at(Home::database());
+    server.run(&[]);
+    let acme = server.tenant("acme");
+    for key in ["gone", "stays"] {
+        acme.event(json!({"id": key, "type": "A", "text": format!("canary-{key}")}));
+    }
+    server.terminate();
+    let yesterday = server.home().copied();
+    server.run(&[]);
+    let acme = acme.on(&server);
+    acme.delete("customers/gone").expect(204);
+    acme.event(json!({"id": "gone", "type": "A", "text": "canary-back"}));
+    let (code, list, said) = run(&["erasures", "--database", server.home().url()]);
+    assert!(code == Some(0) && list.lines().count() == 1, "{list}{said}");
+    let kept = server.scratch("erasures.jsonl");
+    std::fs::write(&kept, list).expect("a file");
+    server.terminate();
+    let texts = |home: Home, how: &[&str], says: &str| {
+        let (code, _, said) = run(&[&["restore", "--database", home.url()], how].concat());
+        assert!(code == Some(0) && said.contains(says), "{said}");
+        let mut restored = Server::at(home);
+        restored.run(&[]);
+        let acme = acme.on(&restored);
+        let text = |entry: &Value| entry["event"]["text"].as_str().expect("a text").to_owned();
+        let entries = ["gone", "stays"].map(|key| acme.entries(key, "event"));
+        let texts = entries.map(|entries| entries.iter().map(text).collect::<Vec<_>>());
+        let (_, events, _) = restored.cli(&["events", "--tenant", "acme"]);
+        let is_back = texts[0].iter().any(|text| text == "canary-gone");
+        assert_eq!(events.contains("canary-gone"), is_back, "{events}");
+        (texts, restored)
+    };
+
+    let (code, _, said) = run(&["restore", "--database", yesterday.url()]);
+    assert_eq!(code, Some(2), "it has to be said whose erasures count: {said}");
+    // The control: without them, a backup brings everybody back.
+    let (careless, _) = texts(yesterday.copied(), &["--no-erasures"], "erase them again");
+    assert_eq!(careless, [["canary-gone"], ["canary-stays"]]);
+    for source in [server.home().url(), path(&kept)] {
+        let heeded = "1 erasures heeded, 1 customers erased again";
+        let (found, mut restored) = texts(yesterday.copied(), &["--erasures", source], heeded);
+        assert_eq!(found, [vec![], vec!["canary-stays".to_owned()]]);
+        // What was restored knows it from now on.
+        restored.terminate();
+        let (_, list, _) = run(&["erasures", "--database", restored.home().url()]);
+        assert_eq!(list, std::fs::read_to_string(&kept).expect("the list"));
+    }
+    // Who came back after the erasure is not erased by it.
+    let today = server.home().copied();
+    let (found, _) = texts(today, &["--erasures", path(&kept)], "0 customers erased again");
+    assert_eq!(found, [["canary-back"], ["canary-stays"]]);
+    // What a server made of the rows from before is of another store now.
+    let (code, _, said) = run(&["restore", "--database", server.home().url(), "--no-erasures"]);
+    assert_eq!(code, Some(0), "{said}");
+    let refused = server.try_run(&[], "").expect_err("an old data folder");
+    assert!(refused.contains("another database"), "{refused}");
 }
 
 /// A figure for whoever reads the test's output.

@@ -8,6 +8,7 @@ mod check;
 mod client;
 mod configuration;
 mod demo;
+mod erasures;
 mod events;
 mod keys;
 mod nats;
@@ -55,8 +56,10 @@ enum Command {
     Rebuild(rebuild::Options),
     /// Copy the record as it is now into a folder, also beside a running server. Without the master key.
     Backup(backup::Options),
-    /// Make a new data folder from a backup.
+    /// Make a new data folder from a backup, or a restored database ready to be used.
     Restore(restore::Options),
+    /// Write whom the record says to have been erased, as JSON lines: for a restore.
+    Erasures(erasures::Options),
     /// The keys under which everything is sealed.
     Keys(keys::Options),
     /// The tenants that are served.
@@ -103,6 +106,7 @@ pub fn run() -> ExitCode {
         Command::Rebuild(options) => rebuild::run(&options),
         Command::Backup(options) => backup::run(&options),
         Command::Restore(options) => restore::run(&options),
+        Command::Erasures(options) => erasures::run(&options),
         Command::Keys(options) => keys::run(&options),
         Command::Tenant(options) => tenant::run(options),
         Command::Client(options) => client::run(options),
