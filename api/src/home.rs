@@ -45,6 +45,11 @@ impl Home {
         if let Some(server) = &server {
             options.server.clone_from(server);
         }
+        #[cfg(feature = "faults")]
+        if eventlog::faults::clock_off() != 0 {
+            let clock = Arc::new(record::SystemClock::start());
+            options.clock = Some(eventlog::faults::Bent::around(clock));
+        }
         let server = options.server.clone();
         let record = PostgresRecord::open(options).await?;
         let found = record.store_id().await?;

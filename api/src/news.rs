@@ -37,7 +37,9 @@ pub(crate) async fn follow(state: Arc<State>, from: Position) {
 /// Acts upon a row; what may pass is tried until it does.
 async fn heed(state: &State, row: &Recorded) {
     match row.stream.kind {
-        StreamKind::Client if row.event_type == ClientEvent::Deleted.name() => {
+        StreamKind::Client
+            if row.event_type == ClientEvent::Deleted.name() && !eventlog::broken!("no-revocation") =>
+        {
             state.grants.revoke(&row.stream.id.as_str().into());
         }
         StreamKind::Erasure => {

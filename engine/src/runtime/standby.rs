@@ -103,6 +103,7 @@ async fn within(
         let Ok(end) = limit.wait_for(|limit| *limit > after).await.map(|end| *end) else {
             return std::future::pending().await;
         };
+        let end = if eventlog::broken!("stand-by-ahead") { record.head().borrow().position } else { end };
         let mut rows = record.read_after(Select::All, after, ROWS).await?;
         rows.retain(|row| row.position <= end);
         if !rows.is_empty() {

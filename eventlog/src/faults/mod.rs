@@ -78,6 +78,16 @@ pub const BREAKS: &[&str] = &[
     "resend-silently",
     // A commit does not wait for the disk.
     "commit-without-fsync",
+    // An engine that stands by runs ahead of the one at work.
+    "stand-by-ahead",
+    // Who has been taken over from writes on: neither the fence nor where a reaction has got to is looked at.
+    "no-fence",
+    // Rows that JetStream lost are not missed.
+    "no-gap-check",
+    // The version that a client saw is not looked at.
+    "no-version-check",
+    // That a client was deleted is not heeded by the other servers.
+    "no-revocation",
     // A checksum that does not fit is passed over.
     "no-checksum",
 ];

@@ -10,7 +10,9 @@ use domain::time::Stamp;
 use tokio::sync::watch;
 
 use super::{clock_off, is_broken, reach};
-use crate::record::{Clock, Error, Expect, Fence, Head, Item, Outcome, Record, Recorded, Select, StreamKind};
+use crate::record::{
+    Clock, Error, Expect, Fence, Head, Item, Outcome, Record, Recorded, Select, StreamKind, Write,
+};
 
 /// The real record, with faults.
 pub struct Faulty(Arc<dyn Record>);
@@ -19,6 +21,28 @@ impl Faulty {
     /// Around a record.
     pub fn around(record: Arc<dyn Record>) -> Arc<dyn Record> {
         Arc::new(Self(record))
+    }
+}
+
+impl Faulty {
+    /// Appends as one who knows nothing of having been taken over from, and is not told: neither by the fence nor by
+    /// a reaction that has gone on meanwhile.
+    async fn unfenced(&self, mut items: Vec<Item>) -> Result<Vec<Outcome>, Error> {
+        items.iter_mut().for_each(|item| item.fence = None);
+        let mut outcomes = self.0.append(items.clone()).await?;
+        for (mut item, outcome) in items.into_iter().zip(&mut outcomes) {
+            let step = |write: &Write| {
+                write.stream.kind == StreamKind::Reaction && write.expect != Expect::Version(0)
+            };
+            let Outcome::Conflict(at) = *outcome else { continue };
+            if let [write] = &mut item.writes[..]
+                && step(write)
+            {
+                write.expect = Expect::Version(at);
+                outcome.clone_from(&self.0.append(vec![item]).await?[0]);
+            }
+        }
+        Ok(outcomes)
     }
 }
 
@@ -50,6 +74,9 @@ impl Record for Faulty {
         let points: Vec<_> = items.iter().filter_map(points).collect();
         let events = !points.is_empty() && points.iter().all(|[before, _]| before.starts_with("event"));
         pass(points.iter().map(|[before, _]| *before).collect())?;
+        if is_broken("no-fence") {
+            return self.unfenced(items).await;
+        }
         if is_broken("no-dedup") {
             items.iter_mut().for_each(|item| item.idempotency = None);
         }
