@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use system_tests::harness::{Server, Tenant, command};
+use system_tests::harness::{Client, Server, Tenant, command};
 use system_tests::stand_in::StandIn;
 
 use crate::book::Book;
@@ -63,18 +63,19 @@ pub fn events(server: &Server, book: &Book) -> Faults {
     faults
 }
 
-/// Waits until every reaction has ended, the engine has read everything, and nothing comes any more.
-pub fn quiet(acme: &Tenant) -> Faults {
+/// Waits until every reaction has ended, the engine (at the server of this client) has read everything, and nothing
+/// comes any more.
+pub fn quiet(acme: &Tenant, engine: &Client) -> Faults {
     let (began, mut since, mut before) = (Instant::now(), Instant::now(), String::new());
     loop {
-        let metrics = acme.client.get("/metrics").body;
-        let position = |name: &str| {
+        let position = |of: &Client, name: &str| {
+            let metrics = of.get("/metrics").body;
             metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned))
         };
-        let head = position("cxengage_record_position");
+        let head = position(&acme.client, "cxengage_record_position");
         let running = acme.get("reactions?state=running&limit=1").body.contains("\"id\"");
         let now = format!("{head:?}");
-        if now != before || running || position("cxengage_engine_position") != head {
+        if now != before || running || position(engine, "cxengage_engine_position") != head {
             (since, before) = (Instant::now(), now.clone());
         }
         if since.elapsed() >= QUIET {
@@ -88,9 +89,15 @@ pub fn quiet(acme: &Tenant) -> Faults {
 }
 
 /// At rest: the matches are those of a backtest over the events, `replay` finds nothing, every match has one
-/// reaction, every send has come to the receiver, and a read model made anew is the one that was served.
-pub fn all(server: &mut Server, acme: &Tenant, patterns: &BTreeMap<&str, String>, hook: &StandIn) -> Faults {
-    let mut faults = quiet(acme);
+/// reaction, every send has come to the receiver, and a read model made anew is the one that was served. The engine may
+/// be at another server than the one that is asked.
+pub fn all(
+    (server, engine): (&Server, &Client),
+    acme: &Tenant,
+    patterns: &BTreeMap<&str, String>,
+    hook: &StandIn,
+) -> Faults {
+    let mut faults = quiet(acme, engine);
     matches(server, acme, patterns, &mut faults);
     reactions(acme, &patterns["hooks"], hook, &mut faults);
     delays(&stored(server, &mut Faults::new()).1, &mut faults);

@@ -180,7 +180,7 @@ impl Campaign {
     /// The audit at rest.
     pub fn audit(&mut self) {
         let acme = self.acme.on(&self.server);
-        self.faults.extend(audit::all(&mut self.server, &acme, &self.patterns, &self.hook));
+        self.faults.extend(audit::all((&self.server, &acme.client), &acme, &self.patterns, &self.hook));
     }
 }
 

@@ -130,7 +130,7 @@ fn run(seed: u64, keys: usize, orders: &str) -> Faults {
         }
     }
     let acme = tenants[0].on(&server);
-    faults.extend(quiet(&acme));
+    faults.extend(quiet(&acme, &acme.client));
     let matches = acme.pages(&format!("patterns/{matched}/matches")).len();
     if matches != keys {
         faults.push(format!("{keys} keys have {matches} matches"));

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use system_tests::harness::faults;
+use system_tests::harness::{faults, on_database};
 
 use crate::apart::APART;
 use crate::campaign::Campaign;
@@ -18,7 +18,9 @@ fn what_was_accepted_survives_crashes_at_random_and_at_every_point() {
     let mut campaign = Campaign::start(seed());
     let points: Vec<String> =
         faults().into_iter().filter(|(kind, _)| kind == "point").map(|(_, name)| name).collect();
-    let points: Vec<_> = points.iter().filter(|name| !APART.contains(&name.as_str())).collect();
+    // The writer of a database has no transaction of its own to cut off: it is one statement.
+    let here = |name: &str| !(on_database() && name.starts_with("record."));
+    let points: Vec<_> = points.iter().filter(|name| !APART.contains(&name.as_str()) && here(name)).collect();
     let mut missed = Vec::new();
     for n in 0.. {
         let over = match rounds {
@@ -88,6 +90,9 @@ fn a_key_that_is_not_looked_at_is_seen() {
 
 #[test]
 fn a_stamp_that_falls_is_seen() {
+    if on_database() {
+        return; // it is the database that stamps, under its lock
+    }
     is_seen("stamp-falls", 4, |campaign, orders| campaign.kill_at_random(orders), "a stamp falls");
 }
 

@@ -49,7 +49,8 @@ pub const CHANGING: [&str; 2] = [r#"(count 3 (event (= type "B")))"#, r#"(count 
 
 const TYPES: [&str; 10] = ["A", "A", "A", "B", "hook", "hook", "delayed", "expecting", "paid", "cart"];
 
-fn event(customer: &str, key: &str, dice: &mut Dice) -> Value {
+/// An event of the load.
+pub fn event(customer: &str, key: &str, dice: &mut Dice) -> Value {
     let kind = if dice.chance(3) { "retried" } else { dice.one_of(&TYPES) };
     json!({"id": customer, "type": kind, "key": key})
 }

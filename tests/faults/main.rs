@@ -15,6 +15,7 @@ mod keys;
 mod kills;
 mod load;
 mod power;
+mod servers;
 mod walls;
 
 /// The seed of this run: `CXENGAGE_SEED`, or the time.

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use serde_json::json;
@@ -16,6 +17,8 @@ pub enum Reply {
     /// Answers with this status, and says in all places where a provider complains what it was sent, credentials
     /// included.
     Echo(u16),
+    /// Answers with this status and no body, after a while.
+    Late(u16, Duration),
     /// Says nothing and holds the connection, until the other side lets go.
     Nothing,
 }
@@ -115,6 +118,10 @@ fn serve(stream: &TcpStream, shared: &Mutex<Shared>) -> std::io::Result<()> {
         match reply {
             Reply::Json(status, body) => answer(stream, status, &body)?,
             Reply::Echo(status) => answer(stream, status, &echo(&asked))?,
+            Reply::Late(status, pause) => {
+                std::thread::sleep(pause);
+                answer(stream, status, "")?;
+            }
             Reply::Nothing => {
                 reader.read_to_end(&mut Vec::new())?;
             }

@@ -1,5 +1,6 @@
 //! A NATS server of a test's own, on a free port, that can be killed, wiped and started again.
 
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -50,6 +51,26 @@ impl NatsServer {
         let mut server = Self { process: None, port: None, configuration: configuration.to_owned(), folder };
         server.run();
         server
+    }
+
+    /// So many servers that are one cluster.
+    ///
+    /// # Panics
+    /// If they do not start.
+    pub fn cluster(size: usize) -> Vec<Self> {
+        // Held until all are known, so that no two are the same.
+        let held: Vec<_> =
+            (0..size).map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+        let ports: Vec<_> = held.iter().map(|held| held.local_addr().expect("an address").port()).collect();
+        drop(held);
+        let routes: Vec<_> = ports.iter().map(|port| format!("nats://127.0.0.1:{port}")).collect();
+        let routes = routes.join(", ");
+        let member = |(n, port): (usize, &u16)| {
+            Self::start_with(&format!(
+                "server_name: n{n}\ncluster {{ name: test, listen: \"127.0.0.1:{port}\", routes: [{routes}] }}"
+            ))
+        };
+        ports.iter().enumerate().map(member).collect()
     }
 
     /// Starts the process (again), on the same port and folder.
@@ -115,6 +136,22 @@ impl NatsServer {
             process.kill().expect("a process can be killed");
             process.wait().expect("a killed process ends");
         }
+    }
+
+    /// SIGSTOP: it stands still, and knows nothing of it.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// SIGCONT: it goes on.
+    pub fn wake(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let process = self.process.as_ref().expect("the server runs").id().to_string();
+        let sent = Command::new("kill").args([signal, &process]).status().expect("kill is there");
+        assert!(sent.success(), "nats-server has ended by itself:\n{}", self.said());
     }
 
     /// Takes all that it has stored from a server that is not running.

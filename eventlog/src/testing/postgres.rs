@@ -145,6 +145,52 @@ pub async fn new_database(server: &PostgresServer) -> String {
     server.url(&name)
 }
 
+/// Makes a copy of a database that nobody uses, as it is now; the copy's address.
+///
+/// # Panics
+/// If somebody uses it.
+pub async fn copy_database(server: &PostgresServer, url: &str) -> String {
+    let copy = new_database(server).await;
+    let name = |url: &str| {
+        let (address, _) = url.split_once('?').expect("where its socket is");
+        address.rsplit_once('/').expect("a database").1.to_owned()
+    };
+    let (from, to) = (name(url), name(&copy));
+    let mut connection = PgConnection::connect(&server.url("postgres")).await.expect("a connection");
+    connection.execute(format!("DROP DATABASE {to}").as_str()).await.expect("an empty one");
+    let copied = connection.execute(format!("CREATE DATABASE {to} TEMPLATE {from}").as_str()).await;
+    copied.expect("a copy");
+    connection.close().await.expect("a farewell");
+    copy
+}
+
+/// All that is in the tables of a database, as bytes.
+///
+/// # Panics
+/// If it cannot be read.
+pub async fn all_tables(url: &str) -> Vec<u8> {
+    let mut connection = PgConnection::connect(url).await.expect("a connection");
+    let statement = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'cxengage'";
+    let tables: Vec<String> = sqlx::query_scalar(statement).fetch_all(&mut connection).await.expect("tables");
+    let mut all = Vec::new();
+    for table in tables {
+        let sql = format!("COPY cxengage.{table} TO STDOUT (FORMAT binary)");
+        let rows: Vec<_> =
+            connection.copy_out_raw(&sql).await.expect("rows").try_collect().await.expect("all of them");
+        all.extend(rows.concat());
+    }
+    all
+}
+
+/// Which server holds a term in a database just now; none while nobody can be asked.
+pub async fn holder(url: &str, term: &str) -> Option<String> {
+    let mut connection = PgConnection::connect(url).await.ok()?;
+    let statement = "SELECT holder FROM cxengage.terms WHERE name = $1 AND holder <> ''";
+    let holder = sqlx::query_scalar(statement).bind(term).fetch_optional(&mut connection).await.ok()?;
+    connection.close().await.ok()?;
+    holder
+}
+
 /// The rows of the record in a database as COPY writes them, in pieces of so many.
 ///
 /// # Panics

@@ -47,13 +47,25 @@ impl Home {
     /// # Panics
     /// If it cannot be made.
     pub fn database_on(server: &PostgresServer) -> Self {
-        let make = || {
-            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-            runtime.block_on(postgres::new_database(server))
-        };
-        // On a thread of its own: the caller may be within a runtime, where nobody may wait.
-        let made = std::thread::scope(|scope| scope.spawn(make).join());
-        Self { database: Some(made.expect("a database")), nats: None }
+        Self { database: Some(waited(postgres::new_database(server))), nats: None }
+    }
+
+    /// A copy of a database that no server uses just now, as it is.
+    ///
+    /// # Panics
+    /// If it is none, or is used.
+    #[must_use]
+    pub fn copied(&self) -> Self {
+        let copy = postgres::copy_database(postgres::shared(), self.url());
+        Self { database: Some(waited(copy)), nats: None }
+    }
+
+    /// All that is in the database's tables, as bytes.
+    ///
+    /// # Panics
+    /// If it is none.
+    pub fn all_tables(&self) -> Vec<u8> {
+        waited(postgres::all_tables(self.url()))
     }
 
     /// Whether it is a database.
@@ -92,6 +104,12 @@ impl Home {
         }
         arguments
     }
+}
+
+/// What comes of this, on a thread of its own: the caller may be within a runtime, where nobody may wait.
+fn waited<T: Send>(what: impl Future<Output = T> + Send) -> T {
+    let wait = || tokio::runtime::Runtime::new().expect("a runtime").block_on(what);
+    std::thread::scope(|scope| scope.spawn(wait).join()).expect("it does not panic")
 }
 
 /// Whether the tests run on a database: what is about the data folder alone has nothing to test there.

@@ -88,6 +88,11 @@ impl Server {
         Self::on(SHIPPED, None, home)
     }
 
+    /// The same with faults on order.
+    pub fn at_with_faults(home: Home) -> Self {
+        Self::on(WITH_FAULTS, None, home)
+    }
+
     /// Where it keeps the record.
     pub fn home(&self) -> &Home {
         &self.home
@@ -156,6 +161,15 @@ impl Server {
         };
         base.clone_into(&mut self.base);
         Ok(())
+    }
+
+    /// What tells it from the other servers on its database.
+    ///
+    /// # Panics
+    /// If it has never run, or on no database.
+    pub fn identity(&self) -> String {
+        let text = std::fs::read_to_string(self.data.join("database")).expect("it has run on a database");
+        text.lines().next().expect("its identity").to_owned()
     }
 
     /// Where it keeps everything.
@@ -279,20 +293,20 @@ impl Server {
         self.cli_with("", arguments)
     }
 
+    /// A command of the binary that works on the store, yet to be run.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = command_of(self.binary, arguments);
+        let store = self.home.arguments(&self.data, arguments[0], arguments);
+        command.arg("--data-dir").arg(&self.data).args(store);
+        command
+    }
+
     /// The same with these faults on order.
     pub fn cli_with(&self, faults: &str, arguments: &[&str]) -> (Option<i32>, String, String) {
         let output =
-            self.reading(arguments).env("CXENGAGE_FAULTS", faults).output().expect("the binary runs");
+            self.command(arguments).env("CXENGAGE_FAULTS", faults).output().expect("the binary runs");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
         (output.status.code(), text(output.stdout), text(output.stderr))
-    }
-
-    /// A command of the binary that reads the store, yet to be run.
-    pub fn reading(&self, arguments: &[&str]) -> Command {
-        let mut command = command_of(self.binary, arguments);
-        command.arg("--data-dir").arg(&self.data);
-        command.args(self.home.arguments(&self.data, arguments[0], arguments));
-        command
     }
 }
 

@@ -173,6 +173,33 @@ async fn a_store_of_a_newer_release_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_store_of_the_first_format_is_migrated_at_a_start_and_keeps_what_it_holds() {
+    let url = new_database(shared()).await;
+    let mut connection = behind(&url).await;
+    let first = "CREATE SCHEMA cxengage; \
+                 CREATE TABLE cxengage.format (format integer NOT NULL, partitions integer NOT NULL); \
+                 INSERT INTO cxengage.format VALUES (1, 64)";
+    let filled = "INSERT INTO cxengage.head (position, stamp, partitions) \
+                  VALUES (7, 1234, array_fill(0::bigint, ARRAY[64])); \
+                  INSERT INTO cxengage.keys VALUES ('acme', '', 'wrapped'); \
+                  INSERT INTO cxengage.leases VALUES ('engine/1', 5, 'before')";
+    for statements in [first, include_str!("schema.sql"), filled] {
+        connection.execute(statements).await.unwrap();
+    }
+    let refused = PostgresRecord::open_read_only(Options::new(&url).unwrap()).await.err();
+    let refused = refused.map(|error| error.to_string()).unwrap_or_default();
+    assert!(refused.contains("format 1"), "a command that only reads changes nothing: {refused}");
+    let record = another(&url).await;
+    assert_eq!(*record.head().borrow(), Head { position: Position(7), stamp: Stamp(1234) });
+    assert_eq!(record.key(&"acme".into(), None).await.unwrap(), Some(b"wrapped".to_vec()));
+    let fences = record.take_leases(&["engine/1".to_owned()], "now").await.unwrap();
+    assert_eq!(fences[0].epoch, 6, "whoever held it before is fenced off");
+    let outcomes = record.append(vec![event("1", vec![1])]).await.unwrap();
+    assert!(matches!(outcomes[..], [Outcome::Appended { first: Position(8), .. }]), "{outcomes:?}");
+    assert!(!record.store_id().await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn servers_that_start_at_once_make_the_tables_once() {
     let url = new_database(shared()).await;
     let starts: Vec<_> = (0..4)
