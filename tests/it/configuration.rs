@@ -53,7 +53,7 @@ impl<'a> Desk<'a> {
 
     /// A command that reads the store, about a folder.
     fn reading(&self, name: &str, option: &str, folder: &Path) -> Command {
-        let mut command = self.server.reading(&[name, "--tenant", &self.tenant.id]);
+        let mut command = self.server.command(&[name, "--tenant", &self.tenant.id]);
         command.arg(option).arg(folder);
         command
     }
@@ -425,7 +425,7 @@ fn who_may_not_or_where_there_is_nothing_is_told_so() {
     std::fs::write(empty.join("mine"), "x").expect("written");
     assert!(acme.export(&empty).expect(1).said.contains("is not empty"));
     run(command(&["apply", "--tenant", "acme"])).expect(2);
-    let unknown = server.reading(&["export", "--tenant", "nobody", "--to", "x"]);
+    let unknown = server.command(&["export", "--tenant", "nobody", "--to", "x"]);
     assert!(run(unknown).expect(1).said.contains("there is no tenant"));
 }
 

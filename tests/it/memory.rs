@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use system_tests::harness::{Server, Tenant, wait_for};
+use system_tests::harness::{Server, Tenant, on_database, wait_for};
 
 /// How many customers there are; each round all of them come by once, and are gone by the next.
 const CUSTOMERS: usize = 12_000;
@@ -41,6 +41,11 @@ fn median(figures: &[u64]) -> u64 {
     sorted[sorted.len() / 2]
 }
 
+fn ended(tenant: &Tenant) {
+    let running = || tenant.get("reactions?state=running&limit=1").expect(200)["entries"].clone();
+    wait_for("every reaction to end", || (running() == json!([])).then_some(()));
+}
+
 #[test]
 fn memory_stays_flat_while_customers_come_and_go() {
     let seconds = std::env::var("CXENGAGE_MEMORY_SECONDS").map_or(50, |text| text.parse().expect("seconds"));
@@ -61,8 +66,12 @@ fn memory_stays_flat_while_customers_come_and_go() {
     while Instant::now() < end || resident.len() < 9 {
         round(&acme, resident.len());
         resident.push(server.resident());
+        if on_database() {
+            // Reactions end more slowly there than events come: what waits would be taken for what is kept.
+            ended(&acme);
+        }
     }
-    wait_for("every reaction to end", || acme.pages("reactions?state=running").is_empty().then_some(()));
+    ended(&acme);
     let third = resident.len() / 3;
     let (middle, last) = (median(&resident[third..2 * third]), median(&resident[2 * third..]));
     report(&format!(

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use serde_json::{Value, json};
-use system_tests::harness::{Request, Server, Tenant};
+use system_tests::harness::{Request, Server, Tenant, wait_for};
 use system_tests::peer::Peer;
 use system_tests::stand_in::{self, Asked, Reply, StandIn};
 
@@ -106,7 +106,9 @@ fn twilios_own_client_asks_and_signs_as_we_do_and_takes_what_the_stand_in_answer
         )
         .header("X-Twilio-Signature", signature.as_str().unwrap());
     server.anonymous().send(&request).expect(204);
-    assert_eq!(acme.entries("ann", "send")[0]["receipts"][0]["status"], "busy");
+    wait_for("the receipt in the send's trail", || {
+        (acme.entries("ann", "send")[0]["receipts"][0]["status"] == "busy").then_some(())
+    });
 }
 
 #[test]
