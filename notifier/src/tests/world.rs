@@ -443,10 +443,6 @@ impl Stopping {
     pub(super) async fn stopped(&self) {
         let _ = self.stopped.subscribe().wait_for(|stopped| *stopped).await;
     }
-
-    pub(super) fn has_stopped(&self) -> bool {
-        *self.stopped.borrow()
-    }
 }
 
 #[async_trait]
