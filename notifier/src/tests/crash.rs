@@ -58,7 +58,10 @@ async fn run(at: usize, committed: bool) -> bool {
     let doubled: Vec<_> = calls.values().filter(|calls| calls.len() > 1).collect();
     assert!(doubled.len() <= 2 && doubled.iter().all(|calls| **calls == [false, true]), "{calls:?}");
     assert_eq!(world.events_of_reactions().await.len(), 1, "an event goes in once");
-    running.stop().await;
+    match crashed {
+        true => running.stop().await,
+        false => crashed = running.stop_or_crash(&record).await,
+    }
     world.replays().await;
     crashed
 }

@@ -179,14 +179,9 @@ async fn run(at: usize, committed: bool) -> bool {
         }
     };
     within(drive).await;
-    // What it stops at may be its very last append, which shows in the record before it is known to have stopped.
-    let task = running.task.abort_handle();
-    tokio::select! {
-        () = running.stop() => {}
-        () = record.stopped(), if !crashed => {
-            crashed = true;
-            task.abort();
-        }
+    match crashed {
+        true => running.stop().await,
+        false => crashed = running.stop_or_crash(&record).await,
     }
     let calls = world.twilio.calls();
     assert!(calls.len() <= 3, "{calls:?}");

@@ -80,6 +80,19 @@ impl Running {
         }
     }
 
+    /// Ends it as it should end, or as a crash does if the record stops at its very last append, which shows in the
+    /// record before it is known to have stopped; whether it was a crash.
+    pub(super) async fn stop_or_crash(self, record: &Stopping) -> bool {
+        let task = self.task.abort_handle();
+        tokio::select! {
+            () = self.stop() => false,
+            () = record.stopped() => {
+                task.abort();
+                true
+            }
+        }
+    }
+
     /// Ends it as a crash does.
     pub(super) async fn crash(self) {
         self.task.abort();
