@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::ids::{CustomerId, Position, TenantId};
-use domain::time::Stamp;
-use eventlog::record::{Error, Fence, Head, Item, Outcome, Record, Recorded, Select};
+use domain::ids::Position;
+use eventlog::record::{Head, Layer, Record};
 use tokio::sync::watch;
 
 /// The record.
@@ -28,66 +27,12 @@ impl Held {
 }
 
 #[async_trait]
-impl Record for Held {
-    async fn append(&self, items: Vec<Item>) -> Result<Vec<Outcome>, Error> {
-        self.record.append(items).await
-    }
-
-    async fn read_after(
-        &self,
-        select: Select,
-        after: Position,
-        limit: usize,
-    ) -> Result<Vec<Recorded>, Error> {
-        self.record.read_after(select, after, limit).await
-    }
-
-    async fn read_before(
-        &self,
-        select: Select,
-        before: Option<Position>,
-        limit: usize,
-    ) -> Result<Vec<Recorded>, Error> {
-        self.record.read_before(select, before, limit).await
-    }
-
-    async fn read_at(&self, positions: &[Position]) -> Result<Vec<Recorded>, Error> {
-        self.record.read_at(positions).await
+impl Layer for Held {
+    fn inner(&self) -> &dyn Record {
+        &*self.record
     }
 
     fn head(&self) -> watch::Receiver<Head> {
         self.head.subscribe()
-    }
-
-    fn now(&self) -> Stamp {
-        self.record.now()
-    }
-
-    async fn config_position(&self, tenant: &TenantId) -> Result<Position, Error> {
-        self.record.config_position(tenant).await
-    }
-
-    async fn take_leases(&self, leases: &[String], owner: &str) -> Result<Vec<Fence>, Error> {
-        self.record.take_leases(leases, owner).await
-    }
-
-    async fn keys(
-        &self,
-        tenant: &TenantId,
-        customers: &[Option<CustomerId>],
-    ) -> Result<Vec<Option<Vec<u8>>>, Error> {
-        self.record.keys(tenant, customers).await
-    }
-
-    async fn erase(&self, tenant: &TenantId, customer: CustomerId) -> Result<bool, Error> {
-        self.record.erase(tenant, customer).await
-    }
-
-    async fn fits_together(&self) -> Result<(), Error> {
-        self.record.fits_together().await
-    }
-
-    async fn idempotent(&self, hash: [u8; 32]) -> Result<Option<Position>, Error> {
-        self.record.idempotent(hash).await
     }
 }

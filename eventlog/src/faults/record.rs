@@ -7,12 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::ids::{CustomerId, Position, TenantId};
 use domain::time::Stamp;
-use tokio::sync::watch;
 
 use super::{clock_off, is_broken, reach};
-use crate::record::{
-    Clock, Error, Expect, Fence, Head, Item, Outcome, Record, Recorded, Select, StreamKind, Write,
-};
+use crate::record::{Clock, Error, Expect, Fence, Item, Layer, Outcome, Record, StreamKind, Write};
 
 /// The real record, with faults.
 pub struct Faulty(Arc<dyn Record>);
@@ -69,7 +66,11 @@ fn pass(mut points: Vec<&'static str>) -> Result<(), Error> {
 }
 
 #[async_trait]
-impl Record for Faulty {
+impl Layer for Faulty {
+    fn inner(&self) -> &dyn Record {
+        &*self.0
+    }
+
     async fn append(&self, mut items: Vec<Item>) -> Result<Vec<Outcome>, Error> {
         let points: Vec<_> = items.iter().filter_map(points).collect();
         let events = !points.is_empty() && points.iter().all(|[before, _]| before.starts_with("event"));
@@ -81,7 +82,7 @@ impl Record for Faulty {
             items.iter_mut().for_each(|item| item.idempotency = None);
         }
         if events && is_broken("acknowledge-before-commit") {
-            let forged = Outcome::Appended { first: Position(0), last: Position(0), stamp: self.now() };
+            let forged = Outcome::Appended { first: Position(0), last: Position(0), stamp: self.0.now() };
             let outcomes = vec![forged; items.len()];
             let record = self.0.clone();
             tokio::spawn(async move {
@@ -97,40 +98,6 @@ impl Record for Faulty {
         Ok(outcomes)
     }
 
-    async fn read_after(
-        &self,
-        select: Select,
-        after: Position,
-        limit: usize,
-    ) -> Result<Vec<Recorded>, Error> {
-        self.0.read_after(select, after, limit).await
-    }
-
-    async fn read_before(
-        &self,
-        select: Select,
-        before: Option<Position>,
-        limit: usize,
-    ) -> Result<Vec<Recorded>, Error> {
-        self.0.read_before(select, before, limit).await
-    }
-
-    async fn read_at(&self, positions: &[Position]) -> Result<Vec<Recorded>, Error> {
-        self.0.read_at(positions).await
-    }
-
-    fn head(&self) -> watch::Receiver<Head> {
-        self.0.head()
-    }
-
-    fn now(&self) -> Stamp {
-        self.0.now()
-    }
-
-    async fn config_position(&self, tenant: &TenantId) -> Result<Position, Error> {
-        self.0.config_position(tenant).await
-    }
-
     async fn take_leases(&self, leases: &[String], owner: &str) -> Result<Vec<Fence>, Error> {
         pass(vec!["leases.before"])?;
         let fences = self.0.take_leases(leases, owner).await?;
@@ -138,23 +105,11 @@ impl Record for Faulty {
         Ok(fences)
     }
 
-    async fn keys(
-        &self,
-        tenant: &TenantId,
-        customers: &[Option<CustomerId>],
-    ) -> Result<Vec<Option<Vec<u8>>>, Error> {
-        self.0.keys(tenant, customers).await
-    }
-
     async fn erase(&self, tenant: &TenantId, customer: CustomerId) -> Result<bool, Error> {
         pass(vec!["erase.before"])?;
         let erased = self.0.erase(tenant, customer).await?;
         pass(vec!["erase.after"])?;
         Ok(erased)
-    }
-
-    async fn fits_together(&self) -> Result<(), Error> {
-        self.0.fits_together().await
     }
 
     async fn idempotent(&self, hash: [u8; 32]) -> Result<Option<Position>, Error> {

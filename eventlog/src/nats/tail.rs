@@ -11,8 +11,7 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::pull::{Ordered, OrderedConfig};
 use async_nats::jetstream::consumer::{Consumer, DeliverPolicy};
 use async_trait::async_trait;
-use domain::ids::{CustomerId, Position, TenantId};
-use domain::time::Stamp;
+use domain::ids::Position;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -20,7 +19,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::connect::{Error as NatsError, Nats};
 use super::message;
 use super::streams::{LOG, ensure_log};
-use crate::record::{Error, Fence, Head, Item, Outcome, Record, Recorded, Select};
+use crate::record::{Error, Head, Layer, Record, Recorded, Select};
 
 /// How much is kept in memory, by the rows' payloads and what surrounds them.
 const BYTES: usize = 64 * 1024 * 1024;
@@ -231,9 +230,9 @@ fn failed(error: impl std::fmt::Display) -> NatsError {
 }
 
 #[async_trait]
-impl Record for Tail {
-    async fn append(&self, items: Vec<Item>) -> Result<Vec<Outcome>, Error> {
-        self.record.append(items).await
+impl Layer for Tail {
+    fn inner(&self) -> &dyn Record {
+        &*self.record
     }
 
     async fn read_after(
@@ -252,52 +251,7 @@ impl Record for Tail {
         }
     }
 
-    async fn read_before(
-        &self,
-        select: Select,
-        before: Option<Position>,
-        limit: usize,
-    ) -> Result<Vec<Recorded>, Error> {
-        self.record.read_before(select, before, limit).await
-    }
-
-    async fn read_at(&self, positions: &[Position]) -> Result<Vec<Recorded>, Error> {
-        self.record.read_at(positions).await
-    }
-
     fn head(&self) -> watch::Receiver<Head> {
         self.head.subscribe()
-    }
-
-    fn now(&self) -> Stamp {
-        self.record.now()
-    }
-
-    async fn config_position(&self, tenant: &TenantId) -> Result<Position, Error> {
-        self.record.config_position(tenant).await
-    }
-
-    async fn take_leases(&self, leases: &[String], owner: &str) -> Result<Vec<Fence>, Error> {
-        self.record.take_leases(leases, owner).await
-    }
-
-    async fn keys(
-        &self,
-        tenant: &TenantId,
-        customers: &[Option<CustomerId>],
-    ) -> Result<Vec<Option<Vec<u8>>>, Error> {
-        self.record.keys(tenant, customers).await
-    }
-
-    async fn erase(&self, tenant: &TenantId, customer: CustomerId) -> Result<bool, Error> {
-        self.record.erase(tenant, customer).await
-    }
-
-    async fn fits_together(&self) -> Result<(), Error> {
-        self.record.fits_together().await
-    }
-
-    async fn idempotent(&self, hash: [u8; 32]) -> Result<Option<Position>, Error> {
-        self.record.idempotent(hash).await
     }
 }

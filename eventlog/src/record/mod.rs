@@ -6,6 +6,7 @@
 
 mod clock;
 mod feed;
+mod layer;
 pub mod postgres;
 mod queue;
 mod row;
@@ -19,6 +20,7 @@ use tokio::sync::watch;
 
 pub use clock::{Clock, SystemClock};
 pub use feed::Feed;
+pub use layer::Layer;
 
 /// What sort of entry a row of the record is. The stored `aggregate_type` of a row is its stream's kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

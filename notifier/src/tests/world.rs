@@ -20,7 +20,7 @@ use eventlog::customer_stream::Door;
 use eventlog::files::{FileStore, Files};
 use eventlog::record::sqlite::{Options as RecordOptions, SqliteRecord};
 use eventlog::record::{
-    Clock, Error, Expect, Fence, Head, Item, Metadata, NewEvent, Outcome, Record, Recorded, Select, StreamId,
+    Clock, Error, Expect, Item, Layer, Metadata, NewEvent, Outcome, Record, Recorded, Select, StreamId,
     StreamKind, Write,
 };
 use tokio::sync::watch;
@@ -459,7 +459,11 @@ impl Stopping {
 }
 
 #[async_trait]
-impl Record for Stopping {
+impl Layer for Stopping {
+    fn inner(&self) -> &dyn Record {
+        &*self.inner
+    }
+
     async fn append(&self, items: Vec<Item>) -> Result<Vec<Outcome>, Error> {
         if self.appends.fetch_add(1, Ordering::SeqCst) != self.at {
             return self.inner.append(items).await;
@@ -469,49 +473,5 @@ impl Record for Stopping {
         }
         self.stopped.send_replace(true);
         std::future::pending().await
-    }
-    async fn read_after(
-        &self,
-        select: Select,
-        after: Position,
-        limit: usize,
-    ) -> Result<Vec<Recorded>, Error> {
-        self.inner.read_after(select, after, limit).await
-    }
-    async fn read_before(
-        &self,
-        select: Select,
-        before: Option<Position>,
-        limit: usize,
-    ) -> Result<Vec<Recorded>, Error> {
-        self.inner.read_before(select, before, limit).await
-    }
-    async fn read_at(&self, positions: &[Position]) -> Result<Vec<Recorded>, Error> {
-        self.inner.read_at(positions).await
-    }
-    fn head(&self) -> watch::Receiver<Head> {
-        self.inner.head()
-    }
-    fn now(&self) -> Stamp {
-        self.inner.now()
-    }
-    async fn config_position(&self, tenant: &TenantId) -> Result<Position, Error> {
-        self.inner.config_position(tenant).await
-    }
-    async fn take_leases(&self, leases: &[String], owner: &str) -> Result<Vec<Fence>, Error> {
-        self.inner.take_leases(leases, owner).await
-    }
-    async fn keys(
-        &self,
-        tenant: &TenantId,
-        customers: &[Option<CustomerId>],
-    ) -> Result<Vec<Option<Vec<u8>>>, Error> {
-        self.inner.keys(tenant, customers).await
-    }
-    async fn erase(&self, tenant: &TenantId, customer: CustomerId) -> Result<bool, Error> {
-        self.inner.erase(tenant, customer).await
-    }
-    async fn idempotent(&self, hash: [u8; 32]) -> Result<Option<Position>, Error> {
-        self.inner.idempotent(hash).await
     }
 }
