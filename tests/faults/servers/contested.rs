@@ -77,6 +77,8 @@ fn run(orders: &str, changes: u64) -> Faults {
             }
         }
     });
+    // What a server has written itself it shows, and with it all that stands before it.
+    acme.pattern(r#"(event (= type "last"))"#, "(set x 1)");
     let mut done = done.into_inner().expect("whole");
     let won = done.seen.iter().filter(|(_, count)| **count > 1);
     let mut faults: Faults = won.map(|(seen, count)| format!("{count} who saw {seen} won")).collect();
