@@ -28,6 +28,16 @@ pub trait Layer: Send + Sync + 'static {
         self.inner().read_after(select, after, limit).await
     }
 
+    /// Rows before a position.
+    async fn read_before(
+        &self,
+        select: Select,
+        before: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<Recorded>, Error> {
+        self.inner().read_before(select, before, limit).await
+    }
+
     /// The end of the record.
     fn head(&self) -> watch::Receiver<Head> {
         self.inner().head()
@@ -70,7 +80,7 @@ impl<L: Layer> Record for L {
         before: Option<Position>,
         limit: usize,
     ) -> Result<Vec<Recorded>, Error> {
-        self.inner().read_before(select, before, limit).await
+        Layer::read_before(self, select, before, limit).await
     }
 
     async fn read_at(&self, positions: &[Position]) -> Result<Vec<Recorded>, Error> {

@@ -4,6 +4,7 @@
 //! and its refusal does not touch the others. `sqlite` is the embedded home,
 //! `postgres` the one that many servers share.
 
+mod away;
 mod clock;
 mod feed;
 mod layer;
@@ -18,6 +19,7 @@ use domain::time::Stamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+pub use away::while_away;
 pub use clock::{Clock, SystemClock};
 pub use feed::Feed;
 pub use layer::Layer;

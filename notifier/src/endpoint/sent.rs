@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 pub struct Sent {
     way: Arc<AtomicU8>,
     hold: Arc<AtomicBool>,
+    waited: Arc<AtomicBool>,
 }
 
 const PENDING: u8 = 1;
@@ -27,6 +28,16 @@ impl Sent {
     /// Whether it is certain that nothing of it has left.
     pub fn is_pending(&self) -> bool {
         self.way.load(Ordering::Acquire) == PENDING
+    }
+
+    /// What it needs of our own record cannot be read just now: the time that this takes is not the other side's.
+    pub fn waits(&self) {
+        self.waited.store(true, Ordering::Release);
+    }
+
+    /// Whether it has waited for our own record since this was last asked.
+    pub fn has_waited(&self) -> bool {
+        self.waited.swap(false, Ordering::AcqRel)
     }
 
     /// If nobody knows in the end whether it was done, it is not to be sent again.

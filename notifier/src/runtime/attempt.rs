@@ -49,7 +49,11 @@ impl<T: Clone> Attempt<T> {
         let sent = Sent::default();
         eventlog::fault_point!("send.begun");
         let mut answer = std::pin::pin!(endpoints.send(&request, &sent));
-        match timeout(request.limit, &mut answer).await {
+        let mut ended = timeout(request.limit, &mut answer).await;
+        while ended.is_err() && sent.has_waited() {
+            ended = timeout(request.limit, &mut answer).await;
+        }
+        match ended {
             Ok(answer) => self.answered(self.held(answer, &sent)),
             Err(_) => {
                 self.answered(self.held(timed_out(request.limit, sent.is_pending()), &sent));

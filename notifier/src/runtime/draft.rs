@@ -3,14 +3,12 @@
 //! What takes time about a step is not deciding it. So the loop only says what is to be written, and goes on; a
 //! batch is made ready for the record and appended by a task of its own.
 
-use std::time::Duration;
-
 use domain::ids::ReactionId;
 use domain::reaction::{Effect, Event, State};
 use eventlog::crypto::Sealer;
 use eventlog::record::{self, Item, NewEvent, Outcome, Write};
 use tokio::task::JoinHandle;
-use tracing::{error, warn};
+use tracing::error;
 
 use super::slot::{Letter, Reply, What};
 use super::{Error, Tools};
@@ -118,20 +116,9 @@ impl Tools {
 
     /// Appends, again and again while the record is away.
     pub(super) async fn append(&self, items: Vec<Item>) -> Result<Vec<Outcome>, Error> {
-        let mut wait = Duration::from_millis(50);
-        loop {
-            match self.record.append(items.clone()).await {
-                Ok(outcomes) => return Ok(outcomes),
-                Err(record::Error::Unavailable(reason)) => {
-                    warn!(%reason, wait_ms = wait.as_millis(), "the record is away; trying again");
-                    tokio::time::sleep(wait).await;
-                    wait = (wait * 2).min(Duration::from_secs(5));
-                }
-                Err(other) => {
-                    error!(error = %other, "the record refuses what the notifier appends");
-                    return Err(other.into());
-                }
-            }
-        }
+        let appended = record::while_away("what the notifier appends", || self.record.append(items.clone()));
+        Ok(appended
+            .await
+            .inspect_err(|error| error!(%error, "the record refuses what the notifier appends"))?)
     }
 }

@@ -325,8 +325,11 @@ impl Tools {
     async fn chain(&self, known: u32, causes: &[Position]) -> Result<u32, record::Error> {
         let mut depth = known;
         for page in causes.chunks(256) {
-            for row in self.record.read_at(page).await? {
-                if let Some(event) = self.customer_event(&row).await? {
+            let rows = record::while_away("an event of a reaction", || self.record.read_at(page)).await?;
+            for row in rows {
+                let event =
+                    record::while_away("an event of a reaction", || self.customer_event(&row)).await?;
+                if let Some(event) = event {
                     depth = depth.max(event.origin.depth());
                 }
             }
@@ -357,15 +360,14 @@ impl Tools {
     }
 
     async fn at_the_door(&self, incoming: &Incoming) -> Result<(EventId, Item), String> {
-        loop {
+        let prepared = record::while_away("an event at the door", || async {
             match self.door.prepare(incoming).await {
-                Ok(prepared) => return Ok((prepared.event.id, prepared.item)),
-                Err(Refused::Record(record::Error::Unavailable(reason))) => {
-                    warn!(%reason, "the record is away; an event waits at the door");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-                Err(refused) => return Err(refused.to_string()),
+                Err(Refused::Record(error)) => Err(error),
+                decided => Ok(decided),
             }
-        }
+        });
+        let prepared =
+            prepared.await.map_err(|error| error.to_string())?.map_err(|refused| refused.to_string())?;
+        Ok((prepared.event.id, prepared.item))
     }
 }

@@ -11,10 +11,9 @@ use eventlog::augment::Plan;
 use eventlog::crypto::Opened;
 use eventlog::record::{self, Recorded, StreamKind};
 use tokio::task::JoinError;
-use tracing::{error, warn};
+use tracing::error;
 
 use super::core::Core;
-use super::follow::AWAY;
 use super::slot::{Letter, Owner, Slot, What};
 use super::write::ERASED;
 use super::{Error, Tools};
@@ -197,16 +196,9 @@ impl Tools {
         key: &str,
         context: &Object,
     ) -> Result<Augmentations, record::Error> {
-        loop {
-            match self.door.plan(tenant, Service::Notification).await {
-                Ok(plan) => return Ok(plan.apply(Some(key), context, Plan::deadline()).await),
-                Err(record::Error::Unavailable(reason)) => {
-                    warn!(%reason, "augments cannot be read just now");
-                    tokio::time::sleep(AWAY).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        let plan =
+            record::while_away("a reaction's augments", || self.door.plan(tenant, Service::Notification));
+        Ok(plan.await?.apply(Some(key), context, Plan::deadline()).await)
     }
 
     /// The customer events at these positions.

@@ -1,12 +1,14 @@
 //! Sends over real HTTP, from the match to the log: what goes out, and what each way to fail makes of a reaction.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use async_trait::async_trait;
 use domain::dsl::then;
-use domain::ids::ReactionId;
+use domain::ids::{Position, ReactionId};
 use domain::integration::{Definition, Event as Integrated, Kind, OnAmbiguous};
 use domain::reaction::{Answer, Effect, Event, Failure, InputKind, Note, Outcome as Ending, Remark};
-use eventlog::record::{Expect, StreamId, StreamKind};
+use eventlog::record::{Error, Expect, Layer, Record, Recorded, Select, StreamId, StreamKind};
 
 use super::stand_in::{Do, StandIn};
 use super::world::{Running, World, event, item, options, within};
@@ -39,6 +41,11 @@ pub(super) async fn twilio(world: &World, on_ambiguous: OnAmbiguous) {
 }
 
 fn endpoints(world: &World, url: &str) -> Endpoints {
+    endpoints_of(world, world.record.clone(), url)
+}
+
+/// Those that read the integrations from another record.
+fn endpoints_of(world: &World, record: Arc<dyn Record>, url: &str) -> Endpoints {
     let base = Url::parse(url).unwrap();
     let bases = Bases {
         twilio: base.clone(),
@@ -51,7 +58,7 @@ fn endpoints(world: &World, url: &str) -> Endpoints {
     };
     Endpoints::all(Outside {
         http: Http::new(Setup { allow_private_addresses: true, ..Setup::default() }),
-        integrations: Integrations::new(world.record.clone(), world.vault.clone()),
+        integrations: Integrations::new(record, world.vault.clone()),
         bases: Arc::new(bases),
         receipts: None,
     })
@@ -178,6 +185,44 @@ async fn every_endpoint_is_reached_with_the_integration_in_force_and_no_secret_s
         let bytes = std::fs::read(&path).unwrap();
         assert!(!bytes.windows(6).any(|window| window == b"canary"), "{path:?}");
     }
+}
+
+/// A record that is away for some reads.
+struct Away(Arc<dyn Record>, AtomicUsize);
+
+#[async_trait]
+impl Layer for Away {
+    fn inner(&self) -> &dyn Record {
+        &*self.0
+    }
+
+    async fn read_before(
+        &self,
+        select: Select,
+        before: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<Recorded>, Error> {
+        let count_down = |left: usize| left.checked_sub(1);
+        if self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count_down).is_ok() {
+            return Err(Error::Unavailable("gone".to_owned()));
+        }
+        self.0.read_before(select, before, limit).await
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_is_away_for_longer_than_a_send_may_take_costs_the_send_none_of_its_tries() {
+    let world = World::new().await;
+    twilio(&world, OnAmbiguous::Retry).await;
+    let there = StandIn::new([], Do::answer(201, r#"{"sid":"SM1","status":"queued"}"#)).await;
+    // Five times: waited for more than a second in all.
+    let away = Arc::new(Away(world.record.clone(), AtomicUsize::new(5)));
+    let endpoints = endpoints_of(&world, away.clone(), &there.url());
+    let running = world.notifier_with(world.record.clone(), endpoints, options());
+    let reaction = world.reaction(&format!("(send {SMS} (retries 0) (within 1 second))"), ANN).await;
+    assert_eq!(world.end(reaction).await, Ending::Done);
+    assert_eq!((there.lines().len(), away.1.load(Ordering::SeqCst)), (1, 0));
+    running.stop().await;
 }
 
 /// What became of a send with one retry: how often it went out, how often it was begun, its failures.

@@ -147,13 +147,13 @@ impl<P: Provider> Remote<P> {
     async fn call(&self, request: &Request, integration: &Integration, sent: &Sent) -> Answer {
         let now = SystemTime::now();
         let customer = match request.event.filter(|_| self.provider.wants_customer(request)) {
-            Some(event) => match self.outside.integrations.customer_key(event).await {
+            Some(event) => match reading(sent, || self.outside.integrations.customer_key(event)).await {
                 Ok(key) => key,
                 Err(error) => return unreadable(&error),
             },
             None => None,
         };
-        let receipts = match self.receipts_at(request).await {
+        let receipts = match reading(sent, || self.receipts_at(request)).await {
             Ok(address) => address,
             Err(error) => return unreadable(&error),
         };
@@ -219,7 +219,7 @@ async fn in_force(
     sent: &Sent,
 ) -> Result<Integration, Answer> {
     sent.pending();
-    let integration = match integrations.in_force(&request.tenant, kind).await {
+    let integration = match reading(sent, || integrations.in_force(&request.tenant, kind)).await {
         Ok(Some(integration)) => integration,
         Ok(None) => {
             let what = format!("integration {} is not set up for this tenant", kind.name());
@@ -237,10 +237,21 @@ async fn in_force(
     Ok(integration)
 }
 
-/// The record is ours: nothing was sent, and it will be there again.
+/// Reads from our own record what a send needs. While it is away the send waits, and that is not the other side's
+/// fault: it costs none of its tries.
+async fn reading<T, W>(sent: &Sent, mut work: impl FnMut() -> W) -> Result<T, record::Error>
+where
+    W: Future<Output = Result<T, record::Error>>,
+{
+    let work = || {
+        let work = work();
+        async { work.await.inspect_err(|_| sent.waits()) }
+    };
+    record::while_away("a send", work).await
+}
+
+/// The record is ours, and nothing was sent.
 fn unreadable(error: &record::Error) -> Answer {
     tracing::error!(%error, "an integration cannot be read");
-    let retryable = matches!(error, record::Error::Unavailable(_));
-    let error = "the integration cannot be read".to_owned();
-    Answer::Failed(Failure { error, retryable, ..Failure::default() })
+    refused("the integration cannot be read")
 }
