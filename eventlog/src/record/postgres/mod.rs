@@ -28,13 +28,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::ids::{CustomerId, Position, TenantId};
 use domain::time::Stamp;
-use sqlx::PgPool;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgPool, Postgres};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 
 pub use self::errands::Errands;
-pub use self::keys::KeysAlone;
+pub use self::keys::Keys;
 use self::reader::Page;
 use self::shared::Shared;
 pub use self::term::{LASTING, SharedPlaces, Term};
@@ -162,10 +163,14 @@ impl PostgresRecord {
             .after_connect(|connection, _| Box::pin(schema::prepare(connection)))
             .connect_lazy_with(options.connect.clone());
         let shared = Arc::new(Shared::new());
-        let mut connection = pool.acquire().await.map_err(failed)?;
+        let mut connection = schema::through_the_crowd(|| pool.acquire()).await.map_err(failed)?;
         shared.refresh(&mut connection).await.map_err(failed)?;
         drop(connection);
         Ok((pool, shared))
+    }
+
+    async fn connection(&self) -> Result<PoolConnection<Postgres>, Error> {
+        schema::through_the_crowd(|| self.pool.acquire()).await.map_err(failed)
     }
 
     fn writer(&self) -> Result<&Writer, Error> {
@@ -173,7 +178,7 @@ impl PostgresRecord {
     }
 
     async fn page(&self, select: &Select, page: Page, limit: usize) -> Result<Vec<Recorded>, Error> {
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let mut connection = self.connection().await?;
         reader::page(&mut connection, select, page, limit).await
     }
 }
@@ -217,7 +222,7 @@ impl Record for PostgresRecord {
     }
 
     async fn read_at(&self, positions: &[Position]) -> Result<Vec<Recorded>, Error> {
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let mut connection = self.connection().await?;
         reader::rows_at(&mut connection, positions).await
     }
 
@@ -260,7 +265,7 @@ impl Record for PostgresRecord {
         tenant: &TenantId,
         customers: &[Option<CustomerId>],
     ) -> Result<Vec<Option<Vec<u8>>>, Error> {
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let mut connection = self.connection().await?;
         reader::keys(&mut connection, tenant, customers).await
     }
 
@@ -275,7 +280,7 @@ impl Record for PostgresRecord {
     }
 
     async fn idempotent(&self, hash: [u8; 32]) -> Result<Option<Position>, Error> {
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
+        let mut connection = self.connection().await?;
         reader::used(&mut connection, &hash, self.now().0).await
     }
 }

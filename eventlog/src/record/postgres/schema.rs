@@ -1,6 +1,9 @@
 //! The connection, and the tables: made, migrated, and held to what this release reads.
 
+use std::future::Future;
+use std::io::ErrorKind;
 use std::str::FromStr;
+use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection};
@@ -27,9 +30,29 @@ pub(super) fn options(url: &str) -> Result<PgConnectOptions, Error> {
 
 /// A connection whose commits are durable and whose statements each see what was committed before them.
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
-    let mut connection = options.connect().await?;
+    let mut connection = through_the_crowd(|| options.connect()).await?;
     prepare(&mut connection).await?;
     Ok(connection)
+}
+
+/// How often a connection is asked for again where too many ask at the same time, and the pause between.
+const CROWD: (usize, Duration) = (100, Duration::from_millis(20));
+
+/// Connects, again and again while the queue of a local socket is full: that ends by itself, and is no sign that the
+/// database is away (Linux, unix(7): `EAGAIN` of a connect that would have to wait).
+pub(super) async fn through_the_crowd<T, W>(mut connect: impl FnMut() -> W) -> Result<T, sqlx::Error>
+where
+    W: Future<Output = Result<T, sqlx::Error>>,
+{
+    for _ in 0..CROWD.0 {
+        match connect().await {
+            Err(sqlx::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
+                tokio::time::sleep(CROWD.1).await;
+            }
+            ended => return ended,
+        }
+    }
+    connect().await
 }
 
 /// Sets a connection up, whatever the database's defaults are.
