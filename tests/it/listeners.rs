@@ -154,6 +154,16 @@ impl Datasift {
         Self { port, wanted, asked }
     }
 
+    /// From now on it sends so many interactions in all.
+    pub(crate) fn send(&self, wanted: usize) {
+        self.wanted.store(wanted, Ordering::SeqCst);
+    }
+
+    /// The heads of the requests so far.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.lock().expect("a test peer's part").clone()
+    }
+
     fn serve(
         stream: &TcpStream,
         wanted: &AtomicUsize,
@@ -218,13 +228,13 @@ fn datasift_interactions_come_in_once_each_and_what_was_received_is_never_lost()
     acme.post("listeners", &listener).expect(201);
     assert_eq!(wait_status(&acme, "started"), "Connected to stream: abc123");
 
-    with_cuts(&acme, &proxy, |_, to| datasift.wanted.store(to, Ordering::SeqCst));
+    with_cuts(&acme, &proxy, |_, to| datasift.send(to));
     let last = EVENTS - 1;
     wait_for("the last line to be passed on", || lines_passed(&proxy).contains(&last).then_some(()));
     let expected = lines_passed(&proxy);
     assert!(expected.len() > EVENTS / 2, "only {} lines were passed on", expected.len());
     assert_once(&server, &expected);
-    let asked = datasift.asked.lock().unwrap().clone();
+    let asked = datasift.asked();
     assert!(asked.len() > CUTS, "{} connections", asked.len());
     let head = asked[0].to_lowercase();
     assert!(head.starts_with("get /abc123?statuses=true http/1.1\r\n"), "{head}");
@@ -233,7 +243,7 @@ fn datasift_interactions_come_in_once_each_and_what_was_received_is_never_lost()
 
     // Without the key attribute an event is counted, and the status says so.
     acme.put("listeners/LI1", &json!({"mapping": {"n": "twitter.n"}})).expect(200);
-    datasift.wanted.store(EVENTS + 3, Ordering::SeqCst);
+    datasift.send(EVENTS + 3);
     wait_for("the refused events to be told of", || {
         let (state, message) = status(&acme);
         (state == "started" && message.contains("the key attribute \"id\" is missing")).then_some(())

@@ -12,6 +12,8 @@ use system_tests::harness::{Request, Server, Tenant, wait_for};
 use system_tests::peer::Peer;
 use system_tests::stand_in::{self, Asked, Reply, StandIn};
 
+use crate::listeners::Datasift;
+
 const PUBLIC: &str = "https://hooks.example.com";
 
 fn clients() -> Peer {
@@ -267,4 +269,32 @@ fn the_standards_own_library_believes_our_webhooks_and_no_others() {
     other["body"] = r#"{"who":"bob","n":1.50}"#.into();
     let refused: Value = serde_json::from_str(&clients.ask(&other.to_string())).unwrap();
     assert!(refused["error"].as_str().is_some_and(|error| error.contains("Verification")), "{refused}");
+}
+
+#[test]
+fn datasifts_own_client_says_who_it_is_as_we_do_and_hears_what_the_stand_in_sends() {
+    let mut clients = clients_for_node();
+    let datasift = Datasift::start();
+    let server = Server::start_with(&["--datasift-url", &format!("http://127.0.0.1:{}", datasift.port)]);
+    let acme = server.tenant("acme");
+    let account = json!({"username": "demo", "api-key": "key"});
+    acme.post("integrations/datasift", &account).expect(200);
+    let hash = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+    let listener = json!({"name": "Tweets", "type": "datasift", "status": true, "options": {"hash": hash},
+        "mapping": {"id": "interaction.author.username", "n": "twitter.n"}});
+    acme.post("listeners", &listener).expect(201);
+    datasift.send(3);
+    wait_for("the interactions", || (acme.entries("c2", "event").len() == 1).then_some(()));
+    let asked = json!({"sdk": "datasift_stream", "host": "127.0.0.1", "port": datasift.port, "account": account,
+        "hash": hash, "count": 3});
+    let heard = ask(&mut clients, &asked);
+    let numbers: Vec<_> =
+        heard["interactions"].as_array().unwrap().iter().map(|i| &i["twitter"]["n"]).collect();
+    assert_eq!((numbers, &heard["ticks"]), (vec![&json!(0), &json!(1), &json!(2)], &json!(1)));
+    let said = datasift.asked().into_iter().map(|head| {
+        let line =
+            head.lines().find(|line| line.to_lowercase().starts_with("authorization:")).unwrap().to_owned();
+        line.split_once(": ").unwrap().1.to_owned()
+    });
+    assert_eq!(said.collect::<Vec<_>>(), ["demo:key", "demo:key"], "ours and theirs");
 }

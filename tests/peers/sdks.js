@@ -23,6 +23,24 @@ const clients = {
     const made = await client.tickets.create({ ticket });
     return made.result || made;
   },
+
+  // Listens to a stream until it has heard so many interactions.
+  async datasift_stream({ host, port, account, hash, count }) {
+    const DataSift = require("datasift");
+    const client = new DataSift(account.username, account["api-key"], host, port);
+    const heard = { interactions: [], ticks: 0 };
+    await new Promise((done, failed) => {
+      client.on("error", failed);
+      client.on("connect", () => client.subscribe(hash));
+      client.on("tick", () => heard.ticks++);
+      client.on("interaction", (interaction) => {
+        if (heard.interactions.push(interaction) === count) done();
+      });
+      client.connect();
+    });
+    client.disconnect(true);
+    return heard;
+  },
 };
 
 async function answer(line) {

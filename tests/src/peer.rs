@@ -100,7 +100,7 @@ fn clients() -> &'static Path {
 }
 
 /// What the scripts for Node need, in the versions that the tests were written against.
-const MODULES: &str = "faye@1.4.3 jsforce@3.10.16 node-zendesk@6.0.1";
+const MODULES: &str = "datasift@0.3.1 faye@1.4.3 jsforce@3.10.16 node-zendesk@6.0.1";
 
 /// The folder with [`MODULES`]; installed when they are not there.
 fn modules() -> &'static Path {
