@@ -36,6 +36,8 @@ pub const POINTS: &[&str] = &[
     "command.append.after",
     "leases.before",
     "leases.after",
+    // On a database, before the holder of a term says again that it is there, or is told that it is not the holder.
+    "term.beat",
     "erase.before",
     "erase.after",
     // In the writer's transaction, before its commit, and before it is acknowledged.

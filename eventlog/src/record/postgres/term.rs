@@ -130,6 +130,7 @@ impl Term {
     }
 
     async fn beat(&self, progress: Position) -> Result<bool, Error> {
+        crate::fault_point!("term.beat");
         let done = sqlx::query(
             "UPDATE cxengage.terms SET beat = beat + 1, progress = greatest(progress, $3) \
              WHERE name = $1 AND holder = $2",
