@@ -8,7 +8,7 @@ use engine::runtime::Engine;
 use eventlog::aggregates::Commands;
 use eventlog::augment::Augmenter;
 use eventlog::checkpoint::Checkpoints;
-use eventlog::crypto::{self, Vault};
+use eventlog::crypto::{MasterKeys, Vault};
 use eventlog::customer_stream::Door;
 use eventlog::files::FileStore;
 use eventlog::record::Record;
@@ -19,7 +19,6 @@ use notifier::listener::{self, Listeners};
 use notifier::receipt::Addresses;
 use notifier::runtime::Notifier;
 use projections::Views;
-use sha2::{Digest, Sha256};
 
 use crate::app::{Error, master_key_path, views_path};
 use crate::config::Config;
@@ -48,10 +47,11 @@ pub(crate) async fn opened(
 ) -> Result<(Arc<Vault>, [u8; 32]), Error> {
     let key_file = master_key_path(&config.data_dir, config.master_key_file.as_deref());
     let make = config.master_key_file.is_none() && !Vault::has_master_key(&**record).await?;
-    let master = if make { crypto::master_key_or_new(&key_file) } else { crypto::master_key(&key_file) }?;
-    let vault = Arc::new(Vault::new(record.clone(), *master));
+    let masters = if make { MasterKeys::at_or_new(&key_file) } else { MasterKeys::at(&key_file) }?;
+    let vault = Arc::new(Vault::new(record.clone(), masters));
     vault.check_master_key().await?;
-    Ok((vault, cursor_key(&master)))
+    let cursors = vault.cursor_key().await?;
+    Ok((vault, cursors))
 }
 
 /// Puts the parts together.
@@ -138,9 +138,4 @@ fn outside(config: &Config, http: Http, record: &Arc<dyn Record>, vault: &Arc<Va
 fn endpoints(config: &Config, outside: &Outside) -> Endpoints {
     let all = Endpoints::all(outside.clone());
     config.rates.iter().fold(all, |endpoints, (name, rate)| endpoints.limited(name, *rate))
-}
-
-/// The key of cursors: all servers of a system share it, and no one outside can make one.
-fn cursor_key(master: &[u8; 32]) -> [u8; 32] {
-    Sha256::new().chain_update(b"cxengage cursors").chain_update(master).finalize().into()
 }

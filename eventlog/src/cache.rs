@@ -5,7 +5,7 @@ use std::hash::Hash;
 
 /// Two generations: what is asked for moves to the young one; when that is full it becomes the old one, and what
 /// nobody asked for since the last change is let go.
-pub(super) struct Cache<K, V> {
+pub(crate) struct Cache<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,
     generation: usize,
@@ -13,11 +13,11 @@ pub(super) struct Cache<K, V> {
 
 impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     /// Holds at most `bound` entries.
-    pub(super) fn new(bound: usize) -> Self {
+    pub(crate) fn new(bound: usize) -> Self {
         Self { young: HashMap::new(), old: HashMap::new(), generation: (bound / 2).max(1) }
     }
 
-    pub(super) fn get(&mut self, key: &K) -> Option<V> {
+    pub(crate) fn get(&mut self, key: &K) -> Option<V> {
         if let Some(value) = self.young.get(key) {
             return Some(value.clone());
         }
@@ -26,7 +26,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         Some(value)
     }
 
-    pub(super) fn insert(&mut self, key: K, value: V) {
+    pub(crate) fn insert(&mut self, key: K, value: V) {
         if self.young.len() >= self.generation && !self.young.contains_key(&key) {
             self.old = std::mem::take(&mut self.young);
         }
@@ -34,7 +34,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         self.young.insert(key, value);
     }
 
-    pub(super) fn remove(&mut self, key: &K) {
+    pub(crate) fn remove(&mut self, key: &K) {
         self.young.remove(key);
         self.old.remove(key);
     }

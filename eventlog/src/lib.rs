@@ -8,6 +8,7 @@
 
 pub mod aggregates;
 pub mod augment;
+mod cache;
 pub mod check;
 pub mod checkpoint;
 pub mod crypto;

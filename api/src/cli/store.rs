@@ -57,7 +57,7 @@ impl Options {
             }
         };
         let file = crate::app::master_key_path(&self.data_dir, self.master_key_file.as_deref());
-        let vault = Arc::new(Vault::new(record.clone(), *crypto::master_key(&file)?));
+        let vault = Arc::new(Vault::new(record.clone(), crypto::MasterKeys::at(&file)?));
         vault.check_master_key().await?;
         Ok(Store { record, vault: vault.clone(), files: FileStore::new(files, vault) })
     }

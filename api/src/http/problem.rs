@@ -160,9 +160,9 @@ impl From<record::Error> for Problem {
     fn from(error: record::Error) -> Self {
         match error {
             error if error.is_disk_full() => Self::disk_full(),
-            record::Error::Unavailable(_) => Self::unavailable(error.to_string()),
+            // Of a server that has not been given the new one yet.
+            record::Error::Unavailable(_) | record::Error::MasterKey => Self::unavailable(error.to_string()),
             record::Error::Damaged(_)
-            | record::Error::MasterKey
             | record::Error::Format { .. }
             | record::Error::Locked(_)
             | record::Error::Malformed(_) => Self::internal(error.to_string()),

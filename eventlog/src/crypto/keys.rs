@@ -49,11 +49,22 @@ pub(super) fn new_tenant_key(master: &Secret, tenant: &TenantId) -> NewKey {
     NewKey { tenant: tenant.clone(), customer: None, wrapped }
 }
 
-/// A tenant's key, wrapped under another master key; `None` if it was not under the old one.
-pub(super) fn rewrap(old: &Secret, new: &Secret, tenant: &TenantId, wrapped: &[u8]) -> Option<Vec<u8>> {
+/// A tenant's key, wrapped under a new master key; nothing if it is under it already.
+///
+/// # Errors
+/// [`Error::MasterKey`] if it is under none of these.
+pub(super) fn rewrap(
+    old: &[Secret],
+    new: &Secret,
+    tenant: &TenantId,
+    wrapped: &[u8],
+) -> Result<Option<Vec<u8>>, Error> {
     let bound = tenant_bound(tenant);
-    let secret = unwrap(old, &bound, wrapped)?;
-    Some(wrap(new, &bound, &secret))
+    if unwrap(new, &bound, wrapped).is_some() {
+        return Ok(None);
+    }
+    let secret = old.iter().find_map(|old| unwrap(old, &bound, wrapped)).ok_or(Error::MasterKey)?;
+    Ok(Some(wrap(new, &bound, &secret)))
 }
 
 impl TenantKeys {
@@ -113,6 +124,11 @@ impl TenantKeys {
     pub(super) fn open_piece(&self, file: &str, number: u32, sealed: &[u8]) -> Option<Vec<u8>> {
         let (&SHAPE, sealed) = sealed.split_first()? else { return None };
         seal::open(&self.files, &piece_bound(&self.tenant, file, number), sealed)
+    }
+
+    /// What cursors are made with, if these are of the record's mark.
+    pub(super) fn cursor_key(&self) -> [u8; 32] {
+        *hmac(&self.identify, &[b"cursors"])
     }
 
     /// Who a key attribute value is.

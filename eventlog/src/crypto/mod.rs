@@ -5,7 +5,6 @@
 //! (what is wrapped and bound), `seal` (the cipher), `master` (the operator's file), `credential` (a
 //! tenant's secrets with third parties), `file` (its files), `rotation` (another master key).
 
-mod cache;
 mod credential;
 mod erasure;
 mod file;
@@ -20,17 +19,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::ids::{CustomerId, Partition, TenantId};
-use zeroize::Zeroizing;
 
-use self::cache::Cache;
 use self::keys::{CustomerKey, TenantKeys, new_tenant_key, open_row};
 use self::seal::Secret;
+use crate::cache::Cache;
 use crate::record::{Error, Item, NewKey, Outcome, Record, Recorded};
 
 pub use erasure::{ERASED, Erasure, all_erasures, erasures, finish_erasures, take_over_erasures};
 pub use keys::partition_of;
-pub use master::{MASTER_KEY_FILE, MasterKeyError, master_key, master_key_or_new, put_master_key};
-pub use rotation::{Rewrap, Rotation, Wrapped, rotate};
+pub use master::{MASTER_KEY_FILE, MasterKeyError, MasterKeys, master_keys, new_master_key, put_master_keys};
+pub use rotation::{Rewrap, Wrapped, check, rotate};
 
 /// How many customers' keys are kept at hand.
 const CUSTOMERS: usize = 200_000;
@@ -38,7 +36,7 @@ const CUSTOMERS: usize = 200_000;
 /// What is sealed is opened and sealed here.
 pub struct Vault {
     record: Arc<dyn Record>,
-    master: Secret,
+    masters: MasterKeys,
     tenants: Mutex<HashMap<TenantId, Arc<TenantKeys>>>,
     customers: Mutex<Customers>,
     /// Whose turn it is to erase.
@@ -90,11 +88,11 @@ pub enum Opened {
 }
 
 impl Vault {
-    /// A vault over a record, with the operator's master key.
-    pub fn new(record: Arc<dyn Record>, master: [u8; 32]) -> Self {
+    /// A vault over a record, with the operator's master key, or keys.
+    pub fn new(record: Arc<dyn Record>, masters: impl Into<MasterKeys>) -> Self {
         Self {
             record,
-            master: Zeroizing::new(master),
+            masters: masters.into(),
             tenants: Mutex::default(),
             customers: Mutex::new(Customers { keys: Cache::new(CUSTOMERS), erasures: 0 }),
             erasing: tokio::sync::Mutex::default(),
@@ -106,21 +104,44 @@ impl Vault {
     /// # Errors
     /// [`Error::MasterKey`] if it was made with another; the record's.
     pub async fn check_master_key(&self) -> Result<(), Error> {
-        let nobody = TenantId(String::new());
-        let outcome = match self.record.key(&nobody, None).await? {
-            Some(wrapped) => {
-                let opened = TenantKeys::unwrap(&self.master, &nobody, 0, &wrapped);
-                return opened.map(drop).ok_or(Error::MasterKey);
+        if self.mark().await?.is_none() {
+            let outcome = self.append_key(new_tenant_key(&self.masters.first(), &nobody())).await?;
+            if outcome == Outcome::KeyTaken {
+                // Another server that starts at the same time has marked it.
+                self.mark().await?;
             }
-            None => self.append_key(new_tenant_key(&self.master, &nobody)).await?,
-        };
-        if outcome != Outcome::KeyTaken {
-            return Ok(());
         }
-        // Another server that starts at the same time has marked it.
-        let wrapped = self.record.key(&nobody, None).await?;
-        let opened = wrapped.and_then(|wrapped| TenantKeys::unwrap(&self.master, &nobody, 0, &wrapped));
-        opened.map(drop).ok_or(Error::MasterKey)
+        Ok(())
+    }
+
+    /// The record's mark: a key of nobody's, from which it is seen which master key the others are under. It stays the
+    /// same when that is changed.
+    async fn mark(&self) -> Result<Option<(Secret, TenantKeys)>, Error> {
+        self.stored_key(&nobody()).await
+    }
+
+    /// A tenant's key, and the master key that it is under.
+    async fn stored_key(&self, tenant: &TenantId) -> Result<Option<(Secret, TenantKeys)>, Error> {
+        // It may just have been read when the master key was changed.
+        for _ in 0..2 {
+            let Some(wrapped) = self.record.key(tenant, None).await? else { return Ok(None) };
+            let open = |master: &Secret| {
+                TenantKeys::unwrap(master, tenant, 0, &wrapped).map(|keys| (master.clone(), keys))
+            };
+            if let Some(opened) = self.masters.find(open) {
+                return Ok(Some(opened));
+            }
+        }
+        Err(Error::MasterKey)
+    }
+
+    /// A key for the cursors of lists: all servers of a record share it, and no one outside can make one.
+    ///
+    /// # Errors
+    /// As [`Self::check_master_key`], after which there is one.
+    pub async fn cursor_key(&self) -> Result<[u8; 32], Error> {
+        let (_, mark) = self.mark().await?.ok_or(Error::MasterKey)?;
+        Ok(mark.cursor_key())
     }
 
     /// Whether a record has been marked with a master key: then no other one will do.
@@ -128,7 +149,7 @@ impl Vault {
     /// # Errors
     /// The record's.
     pub async fn has_master_key(record: &dyn Record) -> Result<bool, Error> {
-        Ok(record.key(&TenantId(String::new()), None).await?.is_some())
+        Ok(record.key(&nobody(), None).await?.is_some())
     }
 
     async fn append_key(&self, key: NewKey) -> Result<Outcome, Error> {
@@ -136,12 +157,14 @@ impl Vault {
         outcomes.into_iter().next().ok_or_else(|| Error::Unavailable("no answer to an append".into()))
     }
 
-    /// Makes a new tenant's key: the row goes into the item that creates the tenant.
+    /// Makes a new tenant's key, under the same master key as all others: the row goes into the item that creates the
+    /// tenant.
     ///
     /// # Errors
-    /// None at present; a home may have its own keys one day.
+    /// The record's; [`Error::MasterKey`] if the others are under one that is not known here.
     pub async fn new_tenant_key(&self, tenant: &TenantId) -> Result<NewKey, Error> {
-        Ok(new_tenant_key(&self.master, tenant))
+        let master = self.mark().await?.map_or_else(|| self.masters.first(), |(master, _)| master);
+        Ok(new_tenant_key(&master, tenant))
     }
 
     /// Who a key attribute value is.
@@ -249,10 +272,10 @@ impl Vault {
         if let Some(keys) = self.tenants().get(tenant) {
             return Ok(Arc::clone(keys));
         }
-        let wrapped = self.record.key(tenant, None).await?;
-        let wrapped = wrapped.ok_or_else(|| Error::Damaged(format!("tenant {tenant} has no key")))?;
+        let stored = self.stored_key(tenant).await?;
+        let (_, mut keys) = stored.ok_or_else(|| Error::Damaged(format!("tenant {tenant} has no key")))?;
         let mut tenants = self.tenants();
-        let keys = self.unwrap_tenant(tenant, tenants.len() as u64, &wrapped)?;
+        keys.serial = tenants.len() as u64;
         Ok(Arc::clone(tenants.entry(tenant.clone()).or_insert_with(|| Arc::new(keys))))
     }
 
@@ -329,12 +352,6 @@ impl Vault {
         key
     }
 
-    fn unwrap_tenant(&self, tenant: &TenantId, serial: u64, wrapped: &[u8]) -> Result<TenantKeys, Error> {
-        TenantKeys::unwrap(&self.master, tenant, serial, wrapped).ok_or_else(|| {
-            Error::Damaged("the master key is not the one that this record was made with".into())
-        })
-    }
-
     fn tenants(&self) -> MutexGuard<'_, HashMap<TenantId, Arc<TenantKeys>>> {
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -342,4 +359,9 @@ impl Vault {
     fn customers(&self) -> MutexGuard<'_, Customers> {
         self.customers.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whose key the record's mark is.
+fn nobody() -> TenantId {
+    TenantId(String::new())
 }

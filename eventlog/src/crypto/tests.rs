@@ -1,9 +1,11 @@
 //! What sealing promises: a payload opens in its own place and nowhere else, and not at all once it is erased.
 
 use domain::ids::Position;
+use zeroize::Zeroizing;
 
 use super::keys::{tenant_bound, wrap};
 use super::*;
+use crate::record::sqlite::Keys;
 use crate::record::{Expect, Metadata, NewEvent, Select, StreamId, StreamKind, Write};
 use crate::testing::{MASTER, TempRecord};
 
@@ -57,7 +59,7 @@ async fn what_was_sealed_opens_under_the_same_master_key_only() {
     }
     let other = Vault::new(temp.record.clone(), [8; 32]);
     assert!(matches!(other.check_master_key().await, Err(Error::MasterKey)));
-    assert!(matches!(other.open(&row).await, Err(Error::Damaged(_))));
+    assert!(matches!(other.open(&row).await, Err(Error::MasterKey)));
 }
 
 #[tokio::test]
@@ -261,13 +263,13 @@ async fn an_erased_key_s_bytes_are_in_no_file_any_more() {
     assert!(there(&wrapped[101].1), "and nothing else is gone");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn under_a_new_master_key_all_opens_as_before_and_the_old_one_opens_nothing() {
     let temp = TempRecord::new();
     let tenants = [temp.tenant("acme", "id").await, temp.tenant("other", "id").await];
     let vault = temp.vault();
     vault.check_master_key().await.unwrap();
-    let mut sealed = Vec::new();
+    let (mut sealed, mut ids) = (Vec::new(), Vec::new());
     for tenant in &tenants {
         let customer = vault.customer(tenant, "1").await.unwrap();
         append(&temp, tenant, &customer, vault.seal(tenant, customer.id, "seen", b"hello").await.unwrap())
@@ -275,16 +277,23 @@ async fn under_a_new_master_key_all_opens_as_before_and_the_old_one_opens_nothin
         let credential = vault.seal_credential(tenant, "twilio/password", "token").await.unwrap();
         let address = vault.receipt_secret(tenant, "twilio").await.unwrap();
         sealed.push((tenant, last(&temp).await, credential, address));
+        ids.push(customer.id);
     }
-    let (old, new) = (MASTER, [8; 32]);
-    assert_eq!(
-        rotate(&*temp.record, &old, &new).await.unwrap(),
-        Rotation::Done(3),
-        "two tenants and the mark"
-    );
-    assert_eq!(rotate(&*temp.record, &old, &new).await.unwrap(), Rotation::Before, "twice is once");
-    let vault = Vault::new(temp.record.clone(), new);
+    let cursor_key = vault.cursor_key().await.unwrap();
+    let [old, new] = [MASTER, [8; 32]].map(Zeroizing::new);
+    let stored = Keys::open(temp.folder()).unwrap();
+    check(&stored, &[new.clone(), old.clone()]).await.unwrap();
+    assert!(!stored.is_alone(), "the record is open");
+    let known = [old.clone()];
+    assert_eq!(rotate(&stored, &known, &new).await.unwrap(), 3, "two tenants and the mark");
+    assert_eq!(rotate(&stored, &known, &new).await.unwrap(), 0, "twice is once");
+    assert!(matches!(check(&stored, &known).await, Err(Error::MasterKey)));
+    let cursors = vault.cursor_key().await;
+    assert!(matches!(cursors, Err(Error::MasterKey)), "it has not been told of the new key");
+    assert_eq!(vault.customer(&tenants[0], "1").await.unwrap().id, ids[0], "what it has open stays open");
+    let vault = Vault::new(temp.record.clone(), *new);
     vault.check_master_key().await.unwrap();
+    assert_eq!(vault.cursor_key().await.unwrap(), cursor_key);
     for (tenant, row, credential, address) in &sealed {
         assert_eq!(vault.open(row).await.unwrap(), Opened::Clear(b"hello".to_vec()));
         let opened = vault.open_credential(tenant, "twilio/password", credential).await.unwrap();
@@ -293,24 +302,48 @@ async fn under_a_new_master_key_all_opens_as_before_and_the_old_one_opens_nothin
     }
     // What comes now is under the new one.
     let created = vault.new_tenant_key(&TenantId::from("third")).await.unwrap();
-    assert!(TenantKeys::unwrap(&Zeroizing::new(new), &created.tenant, 0, &created.wrapped).is_some());
-    let before = Vault::new(temp.record.clone(), old);
+    assert!(TenantKeys::unwrap(&new, &created.tenant, 0, &created.wrapped).is_some());
+    let before = Vault::new(temp.record.clone(), *old);
     assert!(matches!(before.check_master_key().await, Err(Error::MasterKey)));
-    assert!(matches!(before.open(&sealed[0].1).await, Err(Error::Damaged(_))));
+    assert!(matches!(before.open(&sealed[0].1).await, Err(Error::MasterKey)));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_key_that_does_not_open_leaves_all_of_them_as_they_were() {
     let temp = TempRecord::new();
     temp.tenant("acme", "id").await;
     let vault = temp.vault();
     vault.check_master_key().await.unwrap();
-    assert!(matches!(rotate(&*temp.record, &[9; 32], &[8; 32]).await, Err(Error::MasterKey)));
+    let stored = Keys::open(temp.folder()).unwrap();
+    let [ours, new, theirs] = [MASTER, [8; 32], [9; 32]].map(Zeroizing::new);
+    assert!(matches!(rotate(&stored, std::slice::from_ref(&theirs), &new).await, Err(Error::MasterKey)));
     // One of them, put there under another key: it comes last.
-    let stray = new_tenant_key(&Zeroizing::new([9; 32]), &TenantId::from("zebra"));
+    let stray = new_tenant_key(&theirs, &TenantId::from("zebra"));
     vault.append_key(stray).await.unwrap();
-    assert!(matches!(rotate(&*temp.record, &MASTER, &[8; 32]).await, Err(Error::MasterKey)));
+    assert!(matches!(rotate(&stored, std::slice::from_ref(&ours), &new).await, Err(Error::MasterKey)));
     let vault = temp.vault();
     vault.check_master_key().await.unwrap();
+    vault.customer(&TenantId::from("acme"), "1").await.unwrap();
+    // With the key that it is under it is taken along: what a server made under the old key at the last moment.
+    assert_eq!(rotate(&stored, &[ours, theirs], &new).await.unwrap(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vault_goes_with_the_rotation_by_its_file_and_makes_keys_under_the_marks_master_key() {
+    let temp = TempRecord::new();
+    temp.tenant("acme", "id").await;
+    temp.vault().check_master_key().await.unwrap();
+    let file = temp.folder().join("keys");
+    let [old, new] = [MASTER, [8; 32]].map(Zeroizing::new);
+    put_master_keys(&file, std::slice::from_ref(&old)).unwrap();
+    let vault = Vault::new(temp.record.clone(), MasterKeys::at(&file).unwrap());
+    let third = TenantId::from("third");
+    let is_under =
+        |master: &Secret, made: &NewKey| TenantKeys::unwrap(master, &made.tenant, 0, &made.wrapped).is_some();
+    put_master_keys(&file, &[old.clone(), new.clone()]).unwrap();
+    assert!(is_under(&old, &vault.new_tenant_key(&third).await.unwrap()), "as long as the others are");
+    rotate(&Keys::open(temp.folder()).unwrap(), &[old], &new).await.unwrap();
+    assert!(is_under(&new, &vault.new_tenant_key(&third).await.unwrap()), "without being told");
+    put_master_keys(&file, &[new]).unwrap();
     vault.customer(&TenantId::from("acme"), "1").await.unwrap();
 }

@@ -1,52 +1,73 @@
 //! Tenants' keys in `log.db`, wrapped anew: all of them or none.
 
+use std::path::Path;
+
 use async_trait::async_trait;
 use domain::ids::TenantId;
-use rusqlite::Connection;
-use tokio::sync::oneshot;
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::Mutex;
 
-use super::SqliteRecord;
+use super::{FolderLock, LOG_FILE, failed, schema};
 use crate::crypto::{Rewrap, Wrapped};
-use crate::record::{Error, Record};
+use crate::record::Error;
 
-#[async_trait]
-impl Wrapped for SqliteRecord {
-    async fn mark(&self) -> Result<Option<Vec<u8>>, Error> {
-        self.key(&TenantId(String::new()), None).await
-    }
+/// The keys of a record, beside a server on its folder or in its place.
+pub struct Keys {
+    connection: Mutex<Connection>,
+    /// If no server has the folder: until this is dropped, none starts.
+    lock: Option<FolderLock>,
+}
 
-    async fn rewrap(&self, rewrap: Rewrap) -> Result<u64, Error> {
-        let (tell, told) = oneshot::channel();
-        let statement = move |connection: &Connection| {
-            // What was there must not stay readable in the file.
-            connection.pragma_update(None, "secure_delete", true)?;
-            let rewrapped = all(connection, &rewrap)?;
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-            // Whoever asked waits for the statement first.
-            let _ = tell.send(rewrapped);
-            Ok(())
+impl Keys {
+    /// Those of a record that is there.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if there is none; [`Error::Format`] if it is of another release.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let lock = match FolderLock::take(folder) {
+            Ok(lock) => Some(lock),
+            Err(Error::Locked(_)) => None,
+            Err(error) => return Err(error),
         };
-        self.writer()?.beside(Box::new(statement)).await?;
-        let rewrapped = told.await.map_err(|_| Error::Unavailable("the writer has stopped".into()))?;
-        rewrapped.ok_or(Error::MasterKey)
+        let connection = schema::open_beside(&folder.join(LOG_FILE))?;
+        // What was there must not stay readable in the file.
+        connection.pragma_update(None, "secure_delete", true).map_err(failed)?;
+        Ok(Self { connection: Mutex::new(connection), lock })
     }
 }
 
-fn all(connection: &Connection, rewrap: &Rewrap) -> rusqlite::Result<Option<u64>> {
-    let transaction = connection.unchecked_transaction()?;
-    let wrapped: Vec<(TenantId, Vec<u8>)> = {
-        let mut select = transaction.prepare("SELECT tenant, wrapped FROM keys WHERE customer = x''")?;
-        let rows = select.query_map([], |row| Ok((TenantId(row.get(0)?), row.get(1)?)))?;
-        rows.collect::<rusqlite::Result<_>>()?
-    };
-    {
-        let mut update =
-            transaction.prepare("UPDATE keys SET wrapped = ?2 WHERE tenant = ?1 AND customer = x''")?;
-        for (tenant, old) in &wrapped {
-            let Some(new) = rewrap(tenant, old) else { return Ok(None) };
-            update.execute((tenant.as_str(), new))?;
+#[async_trait]
+impl Wrapped for Keys {
+    fn is_alone(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    async fn rewrap(&self, rewrap: Rewrap<'_>) -> Result<u64, Error> {
+        let mut connection = self.connection.lock().await;
+        let rewrapped = all(&mut connection, rewrap)?;
+        // Beside readers it may have to stay for the server to do.
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed)?;
+        Ok(rewrapped)
+    }
+}
+
+fn all(connection: &mut Connection, rewrap: Rewrap<'_>) -> Result<u64, Error> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let wrapped = wrapped(&transaction).map_err(failed)?;
+    let mut rewrapped = 0;
+    for (tenant, old) in &wrapped {
+        if let Some(new) = rewrap(tenant, old)? {
+            let update = "UPDATE keys SET wrapped = ?2 WHERE tenant = ?1 AND customer = x''";
+            transaction.execute(update, (tenant.as_str(), new)).map_err(failed)?;
+            rewrapped += 1;
         }
     }
-    transaction.commit()?;
-    Ok(Some(wrapped.len() as u64))
+    transaction.commit().map_err(failed)?;
+    Ok(rewrapped)
+}
+
+fn wrapped(connection: &Connection) -> rusqlite::Result<Vec<(TenantId, Vec<u8>)>> {
+    let mut select = connection.prepare("SELECT tenant, wrapped FROM keys WHERE customer = x''")?;
+    let rows = select.query_map([], |row| Ok((TenantId(row.get(0)?), row.get(1)?)))?;
+    rows.collect()
 }

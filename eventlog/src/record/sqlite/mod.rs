@@ -23,6 +23,7 @@ use domain::ids::{CustomerId, Position, TenantId};
 use domain::time::Stamp;
 use tokio::sync::watch;
 
+pub use self::keys::Keys;
 pub use self::lock::FolderLock;
 use self::reader::{Page, Readers};
 use self::writer::{Configurations, Writer};

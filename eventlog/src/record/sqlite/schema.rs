@@ -109,6 +109,17 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
     Ok(connection)
 }
 
+/// Opens a connection that writes beside a server's; its format has to be this release's.
+pub(super) fn open_beside(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.busy_timeout(BUSY).map_err(failed)?;
+    connection
+        .execute_batch("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;")
+        .map_err(failed)?;
+    of_this_release(connection)
+}
+
 /// Opens a connection that only reads; its format has to be this release's.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -117,6 +128,10 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, Error> {
     connection.execute_batch("PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;").map_err(failed)?;
     // Each selection is two statements.
     connection.set_prepared_statement_cache_capacity(32);
+    of_this_release(connection)
+}
+
+fn of_this_release(connection: Connection) -> Result<Connection, Error> {
     match format(&connection)? {
         FORMAT => Ok(connection),
         found => Err(Error::Format { found, supported: FORMAT }),
