@@ -11,6 +11,7 @@ use domain::time::Stamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use super::reader;
+use crate::cache::Cache;
 use crate::record::row::{Row, aggregate_id, integer, metadata_text, numbered_by_position};
 use crate::record::{Expect, Head, Item, NewEvent, Outcome, StreamId, Write};
 
@@ -18,6 +19,9 @@ type Result<T> = std::result::Result<T, rusqlite::Error>;
 
 /// The position of the last record of each partition.
 type Partitions = [u64; PARTITIONS as usize];
+
+/// How many streams' versions are kept at hand: what is written to is most often written to again soon.
+const STREAMS: usize = 65_536;
 
 /// What the writer knows of the record without asking.
 pub(super) struct State {
@@ -27,6 +31,8 @@ pub(super) struct State {
     pub(super) leases: HashMap<String, u64>,
     /// Key rows that were erased since the start: what is under way must not bring them back.
     pub(super) erased: HashSet<Vec<u8>>,
+    /// The versions of streams that were written to of late.
+    versions: Cache<StreamId, u64>,
 }
 
 /// What a group did to the state.
@@ -34,6 +40,7 @@ pub(super) struct Moved {
     pub(super) head: Head,
     pub(super) configurations: HashMap<TenantId, Position>,
     partitions: Partitions,
+    versions: HashMap<StreamId, u64>,
 }
 
 impl State {
@@ -52,13 +59,15 @@ impl State {
         }
         let leases = pairs(connection, "SELECT lease, epoch FROM leases")?.into_iter().collect();
         let configurations = configurations(connection)?;
-        Ok(Self { head, partitions, configurations, leases, erased: HashSet::new() })
+        let versions = Cache::new(STREAMS);
+        Ok(Self { head, partitions, configurations, leases, erased: HashSet::new(), versions })
     }
 
-    pub(super) fn moved(&mut self, moved: &Moved) {
+    pub(super) fn moved(&mut self, moved: &mut Moved) {
         self.head = moved.head;
         self.partitions = moved.partitions;
         self.configurations.extend(moved.configurations.iter().map(|(tenant, at)| (tenant.clone(), *at)));
+        moved.versions.drain().for_each(|(stream, version)| self.versions.insert(stream, version));
     }
 }
 
@@ -77,7 +86,7 @@ fn pairs<K: rusqlite::types::FromSql>(connection: &Connection, sql: &str) -> Res
 /// Appends a group; the outcome of each item in order, once all of it is on the disk.
 pub(super) fn append<'i>(
     connection: &mut Connection,
-    state: &State,
+    state: &mut State,
     items: impl Iterator<Item = &'i Item>,
     clock: Stamp,
 ) -> Result<(Vec<Outcome>, Moved)> {
@@ -101,7 +110,7 @@ fn on_order() -> rusqlite::Error {
 
 struct Group<'t> {
     transaction: &'t Transaction<'t>,
-    state: &'t State,
+    state: &'t mut State,
     moved: Moved,
     insert: CachedStatement<'t>,
     version: CachedStatement<'t>,
@@ -121,13 +130,14 @@ struct Cleared {
 }
 
 impl<'t> Group<'t> {
-    fn begin(transaction: &'t Transaction<'t>, state: &'t State, clock: Stamp) -> Result<Self> {
+    fn begin(transaction: &'t Transaction<'t>, state: &'t mut State, clock: Stamp) -> Result<Self> {
         let stamp = if crate::broken!("stamp-falls") { clock } else { clock.max(state.head.stamp) };
         let head = Head { position: state.head.position, stamp };
+        let partitions = state.partitions;
         Ok(Self {
             transaction,
             state,
-            moved: Moved { head, configurations: HashMap::new(), partitions: state.partitions },
+            moved: Moved { head, configurations: HashMap::new(), partitions, versions: HashMap::new() },
             insert: transaction.prepare_cached(
                 "INSERT INTO events VALUES \
                  (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
@@ -215,6 +225,11 @@ impl<'t> Group<'t> {
     }
 
     fn stored_version(&mut self, stream: &StreamId) -> Result<u64> {
+        if let Some(version) =
+            self.moved.versions.get(stream).copied().or_else(|| self.state.versions.get(stream))
+        {
+            return Ok(version);
+        }
         let place = (stream.kind.name(), aggregate_id(stream));
         Ok(self.version.query_row(place, |row| row.get(0)).optional()?.unwrap_or_default())
     }
@@ -279,6 +294,10 @@ impl<'t> Group<'t> {
             insert(&mut self.insert, &row)?;
             self.moved.head.position = Position(position);
             self.configured(write, event, position);
+        }
+        if !in_sequence {
+            let version = version + write.events.len() as u64;
+            self.moved.versions.insert(write.stream.clone(), version);
         }
         Ok(())
     }

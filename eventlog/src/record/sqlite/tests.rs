@@ -29,6 +29,16 @@ fn event(id: &str, payload: Vec<u8>) -> Item {
     Item { writes: vec![write], ..Item::default() }
 }
 
+/// The next event of an aggregate's stream.
+fn change(version: u64) -> Item {
+    let mut item = event("1", vec![3]);
+    let write = &mut item.writes[0];
+    write.stream.kind = StreamKind::Pattern;
+    write.expect = Expect::Version(version);
+    (write.customer, write.partition, write.events[0].event_id) = (None, None, None);
+    item
+}
+
 /// A connection past the record, as one who tampers with it has.
 fn behind(temp: &TempRecord) -> Connection {
     let connection = Connection::open(temp.folder().join(LOG_FILE)).unwrap();
@@ -142,19 +152,23 @@ async fn what_was_answered_is_in_the_files_at_once() {
 #[tokio::test]
 async fn a_full_disk_fails_its_group_whole_and_writing_goes_on_when_there_is_room() {
     let temp = TempRecord::new();
-    temp.record.append(vec![event("1", vec![1])]).await.unwrap();
+    temp.record.append(vec![event("1", vec![1]), change(0)]).await.unwrap();
     let writer = temp.record.writer.as_ref().unwrap();
     writer.limit_pages(1);
-    let big = || vec![event("1", vec![2; 200_000]), event("2", vec![2])];
+    let big = || vec![change(1), event("1", vec![2; 200_000]), event("2", vec![2])];
     let full = temp.record.append(big()).await;
     assert!(matches!(full, Err(Error::Unavailable(_))), "{full:?}");
-    assert_eq!(temp.record.head().borrow().position, Position(1));
-    assert_eq!(temp.record.read_after(Select::All, Position(0), 9).await.unwrap().len(), 1);
+    assert_eq!(temp.record.head().borrow().position, Position(2));
+    assert_eq!(temp.record.read_after(Select::All, Position(0), 9).await.unwrap().len(), 2);
     writer.limit_pages(1_000_000);
+    // Nothing of it has stayed at hand either.
     let outcomes = temp.record.append(big()).await.unwrap();
-    assert!(matches!(outcomes[1], Outcome::Appended { first: Position(3), .. }), "{outcomes:?}");
+    assert!(matches!(outcomes[2], Outcome::Appended { first: Position(5), .. }), "{outcomes:?}");
+    let outcomes = temp.record.append(vec![change(1), change(2)]).await.unwrap();
+    assert!(matches!(outcomes[..], [Outcome::Conflict(2), Outcome::Appended { .. }]), "{outcomes:?}");
     let rows = temp.record.read_after(Select::All, Position(0), 9).await.unwrap();
-    assert_eq!(rows.iter().map(|row| row.previous).collect::<Vec<_>>(), [0, 1, 2].map(|n| Some(Position(n))));
+    let previous: Vec<_> = rows.iter().filter(|row| row.customer.is_some()).map(|row| row.previous).collect();
+    assert_eq!(previous, [0, 1, 4].map(|n| Some(Position(n))));
 }
 
 #[tokio::test]

@@ -180,9 +180,9 @@ impl Worker {
     fn append(&mut self, group: Vec<Append>) {
         let items = group.iter().flat_map(|append| &append.items);
         let clock = self.options.clock.now();
-        match group::append(&mut self.connection, &self.state, items, clock) {
-            Ok((outcomes, moved)) => {
-                self.state.moved(&moved);
+        match group::append(&mut self.connection, &mut self.state, items, clock) {
+            Ok((outcomes, mut moved)) => {
+                self.state.moved(&mut moved);
                 if !moved.configurations.is_empty() {
                     let mut shown = self.configurations.write().unwrap_or_else(PoisonError::into_inner);
                     shown.extend(moved.configurations);
