@@ -108,39 +108,46 @@ fn an_engine_that_stands_by_and_runs_ahead_is_seen() {
     // for longer than that: then the one that stands by is ahead.
     let orders = "break:stand-by-ahead,match.append.before=delay:900";
     let mut cluster = Cluster::start(seed(), Shape { roles: &["all", "all"], nats: 0, orders });
-    until_seen(&mut cluster, 6, |cluster| {
+    until_seen(&mut cluster, 6, "stand-by-ahead", "lost [\"", |cluster| {
         let longer = cluster.dice.between(3_000, 6_000) as u64;
         std::thread::sleep(Duration::from_millis(longer));
         Hurt::Kill("engine").act(cluster);
     });
-    cluster.assert_seen("stand-by-ahead", "lost [\"");
 }
 
 #[test]
 fn rows_that_nats_lost_and_nobody_misses_are_seen() {
     let orders = "break:no-gap-check";
     let mut cluster = Cluster::start(seed(), Shape { roles: &["all"], nats: 1, orders });
-    until_seen(&mut cluster, 4, |cluster| Hurt::WipeNats.act(cluster));
-    cluster.assert_seen("no-gap-check", "");
+    until_seen(&mut cluster, 4, "no-gap-check", "lost [\"", |cluster| Hurt::WipeNats.act(cluster));
 }
 
 #[test]
 fn an_answer_before_the_commit_is_seen_when_the_database_crashes() {
     let orders = "break:acknowledge-before-commit";
     let mut cluster = Cluster::start(seed(), Shape { roles: &["all"], nats: 0, orders });
-    until_seen(&mut cluster, 4, |cluster| Hurt::Database("immediate").act(cluster));
-    cluster.assert_seen("acknowledge-before-commit", "");
+    let crash = Hurt::Database("immediate");
+    until_seen(&mut cluster, 4, "acknowledge-before-commit", "and is lost", |cluster| crash.act(cluster));
 }
 
-/// Does it until something is found wrong, at most so often.
-fn until_seen(cluster: &mut Cluster, rounds: usize, hurt: impl Fn(&mut Cluster)) {
+/// Does it until this is found wrong, at most so often.
+#[track_caller]
+fn until_seen(
+    cluster: &mut Cluster,
+    rounds: usize,
+    broken: &str,
+    telling: &str,
+    hurt: impl Fn(&mut Cluster),
+) {
+    let is_seen = |cluster: &Cluster| cluster.faults.iter().any(|fault| fault.contains(telling));
     for n in 0..rounds {
         cluster.round(&format!("round {n}"), &hurt);
-        if cluster.faults.is_empty() {
+        if !is_seen(cluster) {
             cluster.audit();
         }
-        if !cluster.faults.is_empty() {
-            return;
+        if is_seen(cluster) {
+            break;
         }
     }
+    cluster.assert_seen(broken, telling);
 }
