@@ -100,10 +100,13 @@ async fn within(
     limit: &mut watch::Receiver<Position>,
 ) -> Result<Vec<Recorded>, record::Error> {
     loop {
-        let Ok(end) = limit.wait_for(|limit| *limit > after).await.map(|end| *end) else {
+        let end = match eventlog::broken!("stand-by-ahead") {
+            true => record.head().wait_for(|head| head.position > after).await.ok().map(|head| head.position),
+            false => limit.wait_for(|limit| *limit > after).await.ok().map(|limit| *limit),
+        };
+        let Some(end) = end else {
             return std::future::pending().await;
         };
-        let end = if eventlog::broken!("stand-by-ahead") { record.head().borrow().position } else { end };
         let mut rows = record.read_after(Select::All, after, ROWS).await?;
         rows.retain(|row| row.position <= end);
         if !rows.is_empty() {

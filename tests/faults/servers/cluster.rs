@@ -156,7 +156,8 @@ impl Cluster {
         TERMS.into_iter().filter(|term| self.holder(term) == Some(n)).collect()
     }
 
-    fn took(&mut self, what: &'static str, took: Duration, at_most: Duration) {
+    /// Notes how long something took; more than `at_most` is a fault.
+    pub fn took(&mut self, what: &'static str, took: Duration, at_most: Duration) {
         let slowest = self.slowest.entry(what).or_default();
         *slowest = took.max(*slowest);
         if took > at_most {
@@ -215,6 +216,16 @@ impl Cluster {
         if self.book.counts().0 < before + count {
             self.faults.push(format!("nothing is accepted any more: {:?}", self.done.last()));
         }
+    }
+
+    /// The header by which the tenant's client is known.
+    pub fn authorization(&self) -> (String, String) {
+        self.acme.client.authorization()
+    }
+
+    /// Where the tenant's events are sent.
+    pub fn event_path(&self) -> String {
+        self.acme.path("event")
     }
 
     /// How many answers there are.

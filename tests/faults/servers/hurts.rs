@@ -1,6 +1,8 @@
 //! What is done to the servers, each under load.
 
-use std::time::Duration;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use super::cluster::Cluster;
 
@@ -20,6 +22,8 @@ pub enum Hurt {
     KillApi,
     /// kill -9 of all, one after the other; each comes back at once.
     StartAgain,
+    /// SIGTERM of all, one after the other, each with connections that are idle and some that are stuck; each comes back.
+    Roll,
     /// One that answers stands still, in the middle of what it was about to append; the others go on.
     PauseApi,
     /// PostgreSQL is started again: `fast`, or `immediate` as after a crash.
@@ -49,6 +53,7 @@ impl Hurt {
                 cluster.servers[n].kill();
                 cluster.run(n);
             }),
+            Self::Roll => (0..cluster.servers.len()).for_each(|n| roll(cluster, n)),
             Self::PauseApi => pause_api(cluster),
             Self::Database(mode) => cluster.postgres.restart(mode),
             Self::KillNats => nats(cluster, |cluster, n| {
@@ -69,6 +74,51 @@ impl Hurt {
             }),
         }
     }
+}
+
+/// How long a server that is told to stop may take.
+const STOPPED: Duration = Duration::from_secs(30);
+
+/// Of each kind of connection that is held beside the load's.
+const HELD: usize = 10;
+
+fn roll(cluster: &mut Cluster, n: usize) {
+    let held = held(cluster, n);
+    let began = Instant::now();
+    let ended = cluster.servers[n].terminate();
+    cluster.took("told to stop", began.elapsed(), STOPPED);
+    if !ended.success() {
+        cluster.faults.push(format!("a server that was told to stop ended with {ended}"));
+    }
+    drop(held);
+    cluster.run(n);
+}
+
+/// Connections to a server: idle ones that have asked nothing, and that have been answered; and stuck ones in the middle
+/// of a head, and of a body.
+fn held(cluster: &Cluster, n: usize) -> Vec<TcpStream> {
+    let address = cluster.servers[n].base().trim_start_matches("http://").to_owned();
+    let (name, token) = cluster.authorization();
+    let path = cluster.event_path();
+    let asked = [
+        String::new(),
+        "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n".to_owned(),
+        format!("POST {path} HTTP/1.1\r\nhost: x\r\n"),
+        format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\n{name}: {token}\r\ncontent-type: application/json\r\n\
+             content-length: 1000\r\n\r\n{{\"id\":"
+        ),
+    ];
+    let connect = |asked: &String| {
+        let mut stream = TcpStream::connect(&address).expect("the server listens");
+        stream.write_all(asked.as_bytes()).expect("the server reads");
+        if asked.starts_with("GET") {
+            let read = stream.read(&mut [0; 1_000]).expect("an answer");
+            assert!(read > 0, "no answer");
+        }
+        stream
+    };
+    asked.iter().flat_map(|asked| (0..HELD).map(move |_| connect(asked))).collect()
 }
 
 fn lose(cluster: &mut Cluster, term: &str, end: impl FnOnce(&mut Cluster, usize)) {
