@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use async_nats::connection::State;
 use async_nats::{Client, HeaderMap, Subscriber, jetstream};
 use eventlog::testing::NatsServer;
 use futures_util::StreamExt;
@@ -162,7 +163,14 @@ async fn matches_and_reactions_are_told_and_go_on_while_nats_is_away() {
     let event = acme.event(json!({"id": "8", "type": "left"}));
     acme.wait_reactions("8", 1);
     world.nats.wipe();
+    // Who listens is back first: nobody is told twice.
+    world.server.pause();
     world.nats.run();
+    while publisher.flush().await.is_err() || publisher.connection_state() != State::Connected {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    publisher.flush().await.unwrap();
+    world.server.wake();
     let told = next(&mut matches).await;
     assert_eq!(told["events"], json!([event["id"]]), "told when NATS is back: {told}");
     let event = acme.event(json!({"id": "9", "type": "left"}));

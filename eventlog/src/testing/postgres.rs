@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use domain::time::Stamp;
 use futures_util::TryStreamExt;
@@ -17,6 +18,9 @@ use sqlx::{Connection, Executor, PgConnection};
 use super::{ManualClock, contract};
 use crate::record::Record;
 use crate::record::postgres::{Options, PostgresRecord};
+
+/// How long a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where PostgreSQL's programs are, where they are not in one of the usual places.
 const PROGRAMS: &str = "CXENGAGE_TEST_POSTGRES";
@@ -132,6 +136,18 @@ pub fn shared() -> &'static PostgresServer {
     SERVER.get_or_init(PostgresServer::start)
 }
 
+/// A connection: a server whose disk is busy may take a while to answer.
+async fn connect(url: &str) -> PgConnection {
+    let began = Instant::now();
+    loop {
+        match PgConnection::connect(url).await {
+            Ok(connection) => return connection,
+            Err(error) if began.elapsed() > PATIENCE => panic!("no connection to {url}: {error}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
 /// Makes a database on a server; its address.
 ///
 /// # Panics
@@ -139,7 +155,7 @@ pub fn shared() -> &'static PostgresServer {
 pub async fn new_database(server: &PostgresServer) -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let name = format!("test{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-    let mut connection = PgConnection::connect(&server.url("postgres")).await.expect("a connection");
+    let mut connection = connect(&server.url("postgres")).await;
     connection.execute(format!("CREATE DATABASE {name}").as_str()).await.expect("a database");
     connection.close().await.expect("a farewell");
     server.url(&name)
@@ -156,7 +172,7 @@ pub async fn copy_database(server: &PostgresServer, url: &str) -> String {
         address.rsplit_once('/').expect("a database").1.to_owned()
     };
     let (from, to) = (name(url), name(&copy));
-    let mut connection = PgConnection::connect(&server.url("postgres")).await.expect("a connection");
+    let mut connection = connect(&server.url("postgres")).await;
     connection.execute(format!("DROP DATABASE {to}").as_str()).await.expect("an empty one");
     let copied = connection.execute(format!("CREATE DATABASE {to} TEMPLATE {from}").as_str()).await;
     copied.expect("a copy");
@@ -169,7 +185,7 @@ pub async fn copy_database(server: &PostgresServer, url: &str) -> String {
 /// # Panics
 /// If it cannot be read.
 pub async fn all_tables(url: &str) -> Vec<u8> {
-    let mut connection = PgConnection::connect(url).await.expect("a connection");
+    let mut connection = connect(url).await;
     let statement = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'cxengage'";
     let tables: Vec<String> = sqlx::query_scalar(statement).fetch_all(&mut connection).await.expect("tables");
     let mut all = Vec::new();
@@ -196,7 +212,7 @@ pub async fn holder(url: &str, term: &str) -> Option<String> {
 /// # Panics
 /// If they cannot be read.
 pub async fn copy_out(url: &str, piece: usize) -> Vec<Vec<u8>> {
-    let mut connection = PgConnection::connect(url).await.expect("a connection");
+    let mut connection = connect(url).await;
     let sql = "COPY (SELECT * FROM cxengage.events ORDER BY position) TO STDOUT";
     // A row comes as a message of its own.
     let rows: Vec<_> =
@@ -223,7 +239,7 @@ pub async fn copy_in(connection: &mut PgConnection, pieces: &[Vec<u8>]) {
 pub async fn new_tables(server: &PostgresServer) -> PgConnection {
     let url = new_database(server).await;
     drop(PostgresRecord::open(Options::new(&url).expect("an address")).await.expect("a record"));
-    PgConnection::connect(&url).await.expect("a connection")
+    connect(&url).await
 }
 
 /// A record in a database of its own.

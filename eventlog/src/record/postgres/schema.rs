@@ -36,7 +36,7 @@ pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, 
 }
 
 /// How often a connection is asked for again where too many ask at the same time, and the pause between.
-const CROWD: (usize, Duration) = (100, Duration::from_millis(20));
+const CROWD: (usize, Duration) = (250, Duration::from_millis(20));
 
 /// Connects, again and again while the queue of a local socket is full: that ends by itself, and is no sign that the
 /// database is away (Linux, unix(7): `EAGAIN` of a connect that would have to wait).
