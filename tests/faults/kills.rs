@@ -104,7 +104,7 @@ fn a_place_that_is_kept_before_its_rows_is_seen() {
         let passage = campaign.dice().between(30, 90);
         campaign.crash_at("views.rows", passage, orders);
     };
-    is_seen("place-before-rows", 16, round, "made anew differ");
+    is_seen("place-before-rows", 60, round, "made anew differ");
 }
 
 #[test]
