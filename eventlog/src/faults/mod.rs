@@ -36,8 +36,6 @@ pub const POINTS: &[&str] = &[
     "command.append.after",
     "leases.before",
     "leases.after",
-    // On a database, before the holder of a term says again that it is there, or is told that it is not the holder.
-    "term.beat",
     "erase.before",
     "erase.after",
     // In the writer's transaction, before its commit, and before it is acknowledged.
@@ -84,6 +82,8 @@ pub const BREAKS: &[&str] = &[
     "stand-by-ahead",
     // Who has been taken over from writes on: neither the fence nor where a reaction has got to is looked at.
     "no-fence",
+    // Who has been taken over from is not told by its next beat; the fences alone have to do.
+    "deaf-to-its-term",
     // Rows that JetStream lost are not missed.
     "no-gap-check",
     // The version that a client saw is not looked at.

@@ -11,8 +11,8 @@ use crate::tell;
 
 const SENDS: usize = 10;
 
-/// That its term is another's it is told late, so that only the fence can tell it.
-const LATE: &str = "term.beat=delay:400";
+/// That its term is another's it is not told, so that only the fence can tell it.
+const DEAF: &str = "break:deaf-to-its-term";
 
 /// A notifier stands still while its reactions wait, and wakes up when the one that took over has their sends under
 /// way: how many requests came for each send.
@@ -54,13 +54,13 @@ fn twice(requests: &BTreeMap<String, usize>) -> usize {
 
 #[test]
 fn a_notifier_that_wakes_up_without_its_lease_begins_no_send() {
-    let sound = requests_after_a_pause(LATE);
+    let sound = requests_after_a_pause(DEAF);
     assert_eq!((sound.len(), twice(&sound)), (SENDS, 0), "{sound:?}");
 }
 
 #[test]
 fn a_notifier_that_wakes_up_and_heeds_no_fence_is_seen() {
-    let broken = requests_after_a_pause(&format!("break:no-fence,{LATE}"));
+    let broken = requests_after_a_pause(&format!("break:no-fence,{DEAF}"));
     tell(&format!("no-fence: {} of {} sends went out twice", twice(&broken), broken.len()));
     assert!(twice(&broken) > 0, "no-fence was broken and not seen: {broken:?}");
 }
