@@ -12,7 +12,7 @@ use crate::record::Error;
 pub(super) const FORMAT: u32 = 2;
 
 /// How long a connection waits for another process's lock.
-pub(super) const BUSY: Duration = Duration::from_secs(10);
+const BUSY: Duration = Duration::from_secs(10);
 
 /// Statement `n` takes format `n` to `n + 1`.
 const MIGRATIONS: [&str; FORMAT as usize] = [FORMAT_1, FORMAT_2];
@@ -75,6 +75,9 @@ CREATE TABLE files (
 ) STRICT;
 ";
 
+/// Every commit is on the disk, macOS' own caches included.
+const DURABLE: &str = "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;";
+
 /// Opens the writer's connection: made or migrated, and durable at every commit.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
     let mut connection = Connection::open(path).map_err(failed)?;
@@ -83,12 +86,10 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
     let found = format(&connection)?;
     let mode: String =
         connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(failed)?;
+    connection.execute_batch(DURABLE).map_err(failed)?;
     connection
         .execute_batch(
-            "PRAGMA synchronous = FULL;
-             PRAGMA fullfsync = ON;
-             PRAGMA checkpoint_fullfsync = ON;
-             PRAGMA cache_size = -65536;
+            "PRAGMA cache_size = -65536;
              PRAGMA wal_autocheckpoint = 16384;
              PRAGMA journal_size_limit = 134217728;
              PRAGMA temp_store = MEMORY;",
@@ -114,10 +115,17 @@ pub(super) fn open_beside(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(BUSY).map_err(failed)?;
-    connection
-        .execute_batch("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;")
-        .map_err(failed)?;
+    connection.execute_batch(DURABLE).map_err(failed)?;
     of_this_release(connection)
+}
+
+/// Lets go of the write-ahead log, and so of what has been overwritten since. Not waited for: while a reader holds on to
+/// what was, it stays until the next time, and nobody's commit is held up. Whether it has gone.
+pub(super) fn empty_log(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.busy_timeout(Duration::ZERO)?;
+    let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+    connection.busy_timeout(BUSY)?;
+    Ok(!busy?)
 }
 
 /// Opens a connection that only reads; its format has to be this release's.
