@@ -325,11 +325,8 @@ impl Tools {
     async fn chain(&self, known: u32, causes: &[Position]) -> Result<u32, record::Error> {
         let mut depth = known;
         for page in causes.chunks(256) {
-            let rows = record::while_away("an event of a reaction", || self.record.read_at(page)).await?;
-            for row in rows {
-                let event =
-                    record::while_away("an event of a reaction", || self.customer_event(&row)).await?;
-                if let Some(event) = event {
+            for row in self.record.read_at(page).await? {
+                if let Some(event) = self.customer_event(&row).await? {
                     depth = depth.max(event.origin.depth());
                 }
             }
@@ -344,7 +341,7 @@ impl Tools {
         causes: &[Position],
         mut incoming: Incoming,
     ) -> Result<(EventId, Item), String> {
-        match self.chain(known, causes).await {
+        match record::while_away("an event of a reaction", || self.chain(known, causes)).await {
             Ok(before) if before >= self.options.chain => {
                 let most = self.options.chain;
                 Err(format!("the chain is cut: more than {most} events caused one by the other"))
