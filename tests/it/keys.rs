@@ -9,6 +9,26 @@ use serde_json::json;
 use system_tests::harness::{Home, Server, Tenant, command, on_database, wait_for};
 use system_tests::stand_in::{Reply, StandIn};
 
+/// A tenant with a secret, and a pattern that uses it.
+fn acme(server: &Server) -> Tenant {
+    let acme = server.tenant("acme");
+    let account = json!({"account": "AC1", "password": "token-of-acme", "from-phone-number": "+1"});
+    acme.post("integrations/twilio", &account).expect(200);
+    acme.pattern(
+        r#"(event (= type "hello"))"#,
+        "(send twilio sms {:to-phone-number *phone* :message \"x\"})",
+    );
+    acme
+}
+
+/// Starts a command, and kills it after some milliseconds.
+fn cut_off(command: &mut std::process::Command, millis: u64) {
+    let mut process = command.spawn().expect("the binary runs");
+    std::thread::sleep(Duration::from_millis(millis));
+    process.kill().expect("killed");
+    process.wait().expect("ended");
+}
+
 /// Whether all that was sealed can be read and used: a secret through the API and by a send, an event, and new ones.
 fn works(server: &Server, acme: &Tenant, twilio: &StandIn, times: usize) {
     let acme = acme.on(server);
@@ -77,13 +97,7 @@ fn a_new_master_key_opens_all_and_the_old_one_nothing_and_a_rotation_that_was_cu
     }
     let twilio = StandIn::new([], Reply::Json(201, r#"{"sid":"SM1"}"#.to_owned()));
     let mut server = Server::start_with(&["--twilio-url", twilio.url()]);
-    let acme = server.tenant("acme");
-    let account = json!({"account": "AC1", "password": "token-of-acme", "from-phone-number": "+1"});
-    acme.post("integrations/twilio", &account).expect(200);
-    acme.pattern(
-        r#"(event (= type "hello"))"#,
-        "(send twilio sms {:to-phone-number *phone* :message \"x\"})",
-    );
+    let acme = acme(&server);
     works(&server, &acme, &twilio, 1);
     let (data, new) = (server.data_dir(), server.scratch("new.key"));
     let in_use = data.join("master.key");
@@ -98,10 +112,7 @@ fn a_new_master_key_opens_all_and_the_old_one_nothing_and_a_rotation_that_was_cu
     server.terminate();
     // Cut off again and again, wherever it is then.
     for millis in [0, 1, 2, 3, 5, 8, 13, 20, 30, 50] {
-        let mut process = rotate(&data, &new).spawn().unwrap();
-        std::thread::sleep(Duration::from_millis(millis));
-        process.kill().unwrap();
-        process.wait().unwrap();
+        cut_off(&mut rotate(&data, &new), millis);
     }
     // Whatever is under which key by now, a server can open it, and the rest is done beside it.
     server.run(&["--twilio-url", twilio.url()]);
@@ -165,13 +176,7 @@ fn servers_on_a_database_go_on_under_a_new_master_key_once_each_has_been_given_i
     for server in &mut servers {
         server.run(&arguments);
     }
-    let acme = servers[0].tenant("acme");
-    let account = json!({"account": "AC1", "password": "token-of-acme", "from-phone-number": "+1"});
-    acme.post("integrations/twilio", &account).expect(200);
-    acme.pattern(
-        r#"(event (= type "hello"))"#,
-        "(send twilio sms {:to-phone-number *phone* :message \"x\"})",
-    );
+    let acme = acme(&servers[0]);
     works(&servers[0], &acme, &twilio, 1);
     let new = servers[0].scratch("new.key");
     let path = new.to_str().expect("UTF-8");
@@ -209,10 +214,7 @@ fn servers_on_a_database_go_on_under_a_new_master_key_once_each_has_been_given_i
     let newer = servers[0].scratch("newer.key");
     let rotate = ["keys", "rotate", "--new-master-key-file", newer.to_str().expect("UTF-8")];
     for millis in [0, 2, 5, 10, 20, 40, 80] {
-        let mut process = servers[1].command(&rotate).spawn().expect("the binary runs");
-        std::thread::sleep(Duration::from_millis(millis));
-        process.kill().expect("killed");
-        process.wait().expect("ended");
+        cut_off(&mut servers[1].command(&rotate), millis);
     }
     let (code, _, said) = servers[1].cli(&rotate);
     assert_eq!(code, Some(0), "{said}");

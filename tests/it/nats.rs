@@ -166,10 +166,13 @@ async fn matches_and_reactions_are_told_and_go_on_while_nats_is_away() {
     // Who listens is back first: nobody is told twice.
     world.server.pause();
     world.nats.run();
-    while publisher.flush().await.is_err() || publisher.connection_state() != State::Connected {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    publisher.flush().await.unwrap();
+    let back = async {
+        while publisher.flush().await.is_err() || publisher.connection_state() != State::Connected {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        publisher.flush().await.unwrap();
+    };
+    tokio::time::timeout(PATIENCE, back).await.expect("who listens is back in time");
     world.server.wake();
     let told = next(&mut matches).await;
     assert_eq!(told["events"], json!([event["id"]]), "told when NATS is back: {told}");

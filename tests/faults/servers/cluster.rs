@@ -252,6 +252,11 @@ impl Cluster {
         assert_eq!(self.faults, Vec::<String>::new(), "{self}");
     }
 
+    /// Whether something was found wrong that says this.
+    pub fn has_seen(&self, telling: &str) -> bool {
+        self.faults.iter().any(|fault| fault.contains(telling))
+    }
+
     /// A promise is broken: the audit has to say so.
     ///
     /// # Panics
@@ -262,7 +267,7 @@ impl Cluster {
             self.audit();
         }
         tell(&format!("{name}: {self}: {}", self.faults.first().map_or("", String::as_str)));
-        let seen = self.faults.iter().any(|fault| fault.contains(telling));
+        let seen = self.has_seen(telling);
         assert!(seen, "{name} was broken and not seen ({telling}): {self}: {:#?}", self.faults);
     }
 

@@ -41,12 +41,7 @@ impl Hurt {
     pub fn act(self, cluster: &mut Cluster) {
         match self {
             Self::Kill(term) => lose(cluster, term, |cluster, n| cluster.servers[n].kill()),
-            Self::Stop(term) => lose(cluster, term, |cluster, n| {
-                let ended = cluster.servers[n].terminate();
-                if !ended.success() {
-                    cluster.faults.push(format!("a server that was told to stop ended with {ended}"));
-                }
-            }),
+            Self::Stop(term) => lose(cluster, term, stop),
             Self::Pause(term) => pause(cluster, term),
             Self::KillApi => kill_api(cluster),
             Self::StartAgain => (0..cluster.servers.len()).for_each(|n| {
@@ -82,14 +77,18 @@ const STOPPED: Duration = Duration::from_secs(30);
 /// Of each kind of connection that is held beside the load's.
 const HELD: usize = 10;
 
-fn roll(cluster: &mut Cluster, n: usize) {
-    let held = held(cluster, n);
-    let began = Instant::now();
+fn stop(cluster: &mut Cluster, n: usize) {
     let ended = cluster.servers[n].terminate();
-    cluster.took("told to stop", began.elapsed(), STOPPED);
     if !ended.success() {
         cluster.faults.push(format!("a server that was told to stop ended with {ended}"));
     }
+}
+
+fn roll(cluster: &mut Cluster, n: usize) {
+    let held = held(cluster, n);
+    let began = Instant::now();
+    stop(cluster, n);
+    cluster.took("told to stop", began.elapsed(), STOPPED);
     drop(held);
     cluster.run(n);
 }

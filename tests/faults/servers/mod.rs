@@ -139,13 +139,12 @@ fn until_seen(
     telling: &str,
     hurt: impl Fn(&mut Cluster),
 ) {
-    let is_seen = |cluster: &Cluster| cluster.faults.iter().any(|fault| fault.contains(telling));
     for n in 0..rounds {
         cluster.round(&format!("round {n}"), &hurt);
-        if !is_seen(cluster) {
+        if !cluster.has_seen(telling) {
             cluster.audit();
         }
-        if is_seen(cluster) {
+        if cluster.has_seen(telling) {
             break;
         }
     }
