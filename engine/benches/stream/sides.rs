@@ -12,8 +12,8 @@ use domain::ids::Position;
 use engine::runtime::{Engine, Options};
 use eventlog::checkpoint::Checkpoints;
 use eventlog::crypto::Vault;
-use eventlog::nats::{self, LOG, Nats, Relay, Tail};
-use eventlog::record::{Feed, Select};
+use eventlog::nats::{self, LOG, Nats, Relay};
+use eventlog::record::{Feed, Select, Tail};
 use eventlog::testing::{MASTER, NatsServer};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
@@ -197,7 +197,7 @@ async fn followed(filled: &Filled, server: &NatsServer) -> Arc<Tail> {
     let nats = Nats::connect(nats::Options::new(server.url()), &*held).await.unwrap();
     let tail = Tail::new(held);
     tokio::spawn(tail.clone().watch());
-    tokio::spawn(tail.clone().follow(nats));
+    tokio::spawn(nats::follow(tail.clone(), nats));
     // Until it is there, nothing is published.
     tokio::time::sleep(Duration::from_millis(500)).await;
     tail

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use domain::ids::{Partition, Position};
 use eventlog::crypto::Vault;
-use eventlog::record::{self, Fence, Item, Outcome, Record};
+use eventlog::record::{self, Fence, Item, Outcome, Record, Share};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::engine::{Engine, Error, lease};
+use super::engine::{Engine, Error};
 use super::items;
 use super::matcher::Completed;
 
@@ -41,7 +41,9 @@ pub(super) async fn stopped(stopping: &mut watch::Receiver<bool>) {
 pub(super) struct Emitter {
     pub record: Arc<dyn Record>,
     pub vault: Arc<Vault>,
-    /// Of each partition.
+    /// Of which partitions.
+    pub share: Share,
+    /// Of each of them.
     pub fences: Vec<Fence>,
     /// Whether the engine is to stop.
     pub stopping: watch::Receiver<bool>,
@@ -53,6 +55,7 @@ impl Emitter {
         Self {
             record: engine.record.clone(),
             vault: engine.vault.clone(),
+            share: engine.share(),
             fences: Vec::new(),
             stopping: stopping.clone(),
         }
@@ -76,7 +79,7 @@ impl Emitter {
                     // A conflict: it is there already, from before a crash.
                     Outcome::Appended { .. } | Outcome::Conflict(_) => {}
                     Outcome::KeyTaken => left.push(completed),
-                    Outcome::Fenced => return Err(Error::Fenced(lease(completed.partition.0)).into()),
+                    Outcome::Fenced => return Err(self.fenced(completed.partition)),
                     other => return Err(Error::Unexpected(other).into()),
                 }
             }
@@ -96,7 +99,13 @@ impl Emitter {
 
     /// The right to write to a partition.
     pub fn fence(&self, partition: Partition) -> Option<Fence> {
-        self.fences.get(usize::from(partition.0)).cloned()
+        self.fences.get(self.share.place(partition)).cloned()
+    }
+
+    /// Another engine has taken a partition over.
+    pub fn fenced(&self, partition: Partition) -> Halt {
+        Error::Fenced(self.fence(partition).map_or_else(|| partition.0.to_string(), |fence| fence.lease))
+            .into()
     }
 
     /// Tries again while the record is not available.

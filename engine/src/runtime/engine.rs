@@ -5,10 +5,10 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use domain::ids::{PARTITIONS, Partition, Position, TenantId};
+use domain::ids::{Partition, Position, TenantId};
 use eventlog::checkpoint::Checkpoints;
 use eventlog::crypto::Vault;
-use eventlog::record::{self, Feed, Item, Outcome, Record, Recorded, Select};
+use eventlog::record::{self, Feed, Item, Outcome, Record, Recorded, Select, Share};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesOrdered;
@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::emit::{Emitter, Halt, stopped};
 use super::items;
 use super::matcher::Matcher;
-use super::recovery::{NAME, recover};
+use super::recovery::recover;
 use super::rows::{self, Step};
 use super::saving::Saving;
 use super::store::Lost;
@@ -29,6 +29,9 @@ pub(super) const ROWS: usize = 1_000;
 /// How many batches of matches may be on their way into the record before reading waits for them.
 const ON_THEIR_WAY: usize = 32;
 
+/// The name of its checkpoint, and of its leases.
+const NAME: &str = "engine";
+
 /// The clock is looked at again after this at the latest, since it may run at another pace than this machine's.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
 
@@ -37,6 +40,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
 pub struct Options {
     /// Who it is, for the leases.
     pub owner: String,
+    /// Which partitions it matches.
+    pub share: Share,
     /// A checkpoint is written this long after the first row since the last one …
     pub checkpoint_after: Duration,
     /// … or after so many rows.
@@ -50,6 +55,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             owner: format!("engine of process {}", std::process::id()),
+            share: Share::ALL,
             checkpoint_after: Duration::from_secs(10),
             checkpoint_rows: 50_000,
             memory: usize::MAX,
@@ -105,6 +111,21 @@ impl Engine {
         Self { record, vault, checkpoints, options, progress, warm: Arc::default() }
     }
 
+    /// Which partitions it matches.
+    pub fn share(&self) -> Share {
+        self.options.share
+    }
+
+    /// Lets go of what it knew when it [stood by](Self::stand_by) last: another takes over from it.
+    pub fn forget(&self) {
+        self.warm.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// The name of its checkpoint.
+    pub(super) fn name(&self) -> String {
+        self.share().name(NAME)
+    }
+
     /// Up to where every match has been committed.
     pub fn progress(&self) -> watch::Receiver<Position> {
         self.progress.subscribe()
@@ -122,7 +143,7 @@ impl Engine {
                     Ok(()) | Err(Halt::Stopped) => return Ok(()),
                     Err(Halt::Failed(Error::Lost(error))) => {
                         tracing::warn!(%error, "matching is made anew from the whole record");
-                        self.checkpoints.forget(NAME).await?;
+                        self.checkpoints.forget(&self.name()).await?;
                     }
                     Err(Halt::Failed(error)) => return Err(error),
                 }
@@ -156,11 +177,6 @@ pub(super) async fn until_stopped<T>(
     working.await
 }
 
-/// The lease of a partition.
-pub(super) fn lease(partition: u8) -> String {
-    format!("engine/{partition}")
-}
-
 pub(super) struct Running<'e> {
     engine: &'e Engine,
     pub(super) emitter: Arc<Emitter>,
@@ -180,7 +196,8 @@ pub(super) struct Running<'e> {
 impl<'e> Running<'e> {
     async fn start(engine: &'e Engine, stopping: &watch::Receiver<bool>) -> Result<Self, Halt> {
         let mut emitter = Emitter::new(engine, stopping);
-        let leases: Vec<String> = (0..PARTITIONS).map(lease).collect();
+        let name = engine.name();
+        let leases: Vec<String> = engine.share().partitions().map(|p| format!("{name}/{}", p.0)).collect();
         let owner = &engine.options.owner;
         emitter.fences = emitter.retrying(|| engine.record.take_leases(&leases, owner)).await?;
         Self::begin(engine, emitter).await
@@ -192,10 +209,12 @@ impl<'e> Running<'e> {
         let warm = match warm {
             Some(warm) => warm,
             None => {
-                let recover = || recover(&*engine.record, &engine.checkpoints, engine.options.memory);
+                let name = engine.name();
+                let recover = || recover(&*engine.record, &engine.checkpoints, &name, engine.options.memory);
                 let (matcher, position) = emitter.retrying(recover).await?;
-                tracing::info!(%position, "the engine goes on from its checkpoint");
-                let saving = Saving::new(engine.checkpoints.clone(), engine.progress.subscribe(), position);
+                tracing::info!(%position, "{name} goes on from its checkpoint");
+                let progress = engine.progress.subscribe();
+                let saving = Saving::new(engine.checkpoints.clone(), name, progress, position);
                 Warm { matcher, saving, position }
             }
         };
@@ -216,7 +235,8 @@ impl<'e> Running<'e> {
 
     async fn follow(&mut self) -> Result<(), Halt> {
         let record = self.engine.record.clone();
-        let mut feed = Feed::new(record.clone(), Select::All, self.position);
+        let select = Select::Matching(self.engine.share());
+        let mut feed = Feed::new(record.clone(), select, self.position);
         let mut stopping = self.emitter.stopping.clone();
         loop {
             let (due, save_due) = (self.due(), self.saving.due());
@@ -226,8 +246,8 @@ impl<'e> Running<'e> {
                 () = stopped(&mut stopping) => return Ok(()),
                 Some(done) = self.emitting.next() => self.done(done?),
                 saved = self.saving.ended() => self.saving.take(saved, &mut self.matcher)?,
-                rows = feed.next(ROWS), if room => match rows {
-                    Ok(rows) => self.take(rows).await?,
+                rows = feed.advance(ROWS), if room => match rows {
+                    Ok(rows) => self.take(rows, feed.position()).await?,
                     Err(record::Error::Unavailable(_)) => self.emitter.retrying(|| ready(&record)).await?,
                     Err(error) => return Err(error.into()),
                 },
@@ -259,9 +279,9 @@ impl<'e> Running<'e> {
         Ok(())
     }
 
-    /// Matches rows, and sends what completed on its way; standing by, that is another's to do, and done.
-    pub(super) async fn take(&mut self, rows: Vec<Recorded>) -> Result<(), Halt> {
-        let Some(last) = rows.last().map(|row| row.position) else { return Ok(()) };
+    /// Matches rows, all that there are up to a position, and sends what completed on its way; standing by, that is
+    /// another's to do, and done.
+    pub(super) async fn take(&mut self, rows: Vec<Recorded>, upto: Position) -> Result<(), Halt> {
         let vault = &self.engine.vault;
         let steps = self.emitter.retrying(|| rows::steps(vault, &rows, None)).await?;
         let mut completed = Vec::new();
@@ -273,18 +293,18 @@ impl<'e> Running<'e> {
             self.matcher.step(step, &mut completed)?;
         }
         if eventlog::broken!("checkpoint-before-match") {
-            self.saving.begin(&mut self.matcher, last)?;
+            self.saving.begin(&mut self.matcher, upto)?;
             if self.saving.is_under_way() {
                 let saved = self.saving.ended().await;
                 self.saving.take(saved, &mut self.matcher)?;
             }
         }
-        self.position = last;
+        self.position = upto;
         self.saving.touched(Instant::now() + self.engine.options.checkpoint_after);
         if self.stands_by || (completed.is_empty() && self.emitting.is_empty()) {
-            self.done(last);
+            self.done(upto);
         } else {
-            self.emitting.push_back(Box::pin(self.emitter.clone().emit(completed, last)));
+            self.emitting.push_back(Box::pin(self.emitter.clone().emit(completed, upto)));
         }
         Ok(())
     }
@@ -317,7 +337,7 @@ impl<'e> Running<'e> {
                 match outcome {
                     Outcome::Appended { last, .. } => self.marked = self.marked.max(last),
                     Outcome::Stale(_) => left.push(partition),
-                    Outcome::Fenced => return Err(Error::Fenced(lease(partition.0)).into()),
+                    Outcome::Fenced => return Err(emitter.fenced(partition)),
                     other => return Err(Error::Unexpected(other).into()),
                 }
             }

@@ -13,20 +13,18 @@ use super::keeping::Said;
 use super::matcher::Matcher;
 use super::rows::{self, lost};
 
-/// The checkpoint's name.
-pub(super) const NAME: &str = "engine";
-
 /// How many rows are read at a time.
 const ROWS: usize = 1_000;
 
-/// The states of the last checkpoint, or none at the record's beginning if there is none that can be used. What does
+/// The states of the last checkpoint of that name, or none at the record's beginning if there is none that can be used. What does
 /// not fit into `limit` bytes stays in the checkpoint.
 pub(super) async fn recover(
     record: &dyn Record,
     checkpoints: &Checkpoints,
+    name: &str,
     limit: usize,
 ) -> Result<(Matcher, Position), Error> {
-    match load(record, checkpoints, limit).await {
+    match load(record, checkpoints, name, limit).await {
         Ok(Some(loaded)) => return Ok(loaded),
         Ok(None) => {}
         Err(Error::Damaged(error)) => {
@@ -37,28 +35,29 @@ pub(super) async fn recover(
         }
         Err(error) => return Err(error),
     }
-    checkpoints.forget(NAME).await?;
+    checkpoints.forget(name).await?;
     let mut matcher = Matcher::new();
-    matcher.spill_to(Arc::new(checkpoints.rows(NAME)?));
+    matcher.spill_to(Arc::new(checkpoints.rows(name)?));
     Ok((matcher, Position(0)))
 }
 
 async fn load(
     record: &dyn Record,
     checkpoints: &Checkpoints,
+    name: &str,
     limit: usize,
 ) -> Result<Option<(Matcher, Position)>, Error> {
-    let Some(position) = checkpoints.position(NAME).await? else { return Ok(None) };
+    let Some(position) = checkpoints.position(name).await? else { return Ok(None) };
     let end = record.head().borrow().position;
     if position > end {
         return Err(Error::Damaged(format!("it is of position {position}, and the record ends at {end}")));
     }
     let mut matcher = configured(record, position).await?;
-    matcher.spill_to(Arc::new(checkpoints.rows(NAME)?));
+    matcher.spill_to(Arc::new(checkpoints.rows(name)?));
     let restore = move |(matcher, said): &mut (Matcher, Said), key: &[u8], row: &[u8]| {
         matcher.restore(said, key, row, limit).map_err(|error| Error::Damaged(error.to_string()))
     };
-    let loaded = checkpoints.fold(NAME, (matcher, Said::default()), restore).await?;
+    let loaded = checkpoints.fold(name, (matcher, Said::default()), restore).await?;
     Ok(loaded.map(|(position, (matcher, _))| (matcher, position)))
 }
 

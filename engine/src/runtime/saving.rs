@@ -9,12 +9,13 @@ use tokio::time::Instant;
 
 use super::emit::RETRY;
 use super::matcher::Matcher;
-use super::recovery::NAME;
 use super::store::Lost;
 
 /// The checkpoint as far as it is written.
 pub(super) struct Saving {
     checkpoints: Checkpoints,
+    /// The checkpoint's.
+    name: String,
     /// Up to where every match has been committed.
     progress: watch::Receiver<Position>,
     /// Up to here the checkpoint is, or will be when what is under way is done.
@@ -33,9 +34,14 @@ struct Writing {
 }
 
 impl Saving {
-    /// The checkpoint is at a position.
-    pub fn new(checkpoints: Checkpoints, progress: watch::Receiver<Position>, upto: Position) -> Self {
-        Self { checkpoints, progress, upto, due: None, under_way: None }
+    /// The checkpoint of that name is at a position.
+    pub fn new(
+        checkpoints: Checkpoints,
+        name: String,
+        progress: watch::Receiver<Position>,
+        upto: Position,
+    ) -> Self {
+        Self { checkpoints, name, progress, upto, due: None, under_way: None }
     }
 
     /// Something has happened: a checkpoint is due then at the latest.
@@ -64,14 +70,15 @@ impl Saving {
         }
         let snapshot = matcher.snapshot()?;
         let number = snapshot.number();
-        let (checkpoints, mut progress) = (self.checkpoints.clone(), self.progress.clone());
+        let (checkpoints, name, mut progress) =
+            (self.checkpoints.clone(), self.name.clone(), self.progress.clone());
         let task = tokio::spawn(async move {
             // Nobody tells any more: the engine has ended, and matches up to there may be missing.
             let waits = !eventlog::broken!("checkpoint-before-match");
             if waits && progress.wait_for(|done| *done >= position).await.is_err() {
                 return Ok(());
             }
-            checkpoints.commit_each(NAME, position, snapshot.changes()).await
+            checkpoints.commit_each(&name, position, snapshot.changes()).await
         });
         self.under_way = Some(Writing { task, number, before: self.upto });
         (self.upto, self.due) = (position, None);

@@ -5,20 +5,14 @@
 //! came after that, and appends it: what is there already is refused as such.
 
 use std::future::Future;
-use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::sync::PoisonError;
 
 use domain::ids::Position;
-use eventlog::record::{self, Record, Recorded, Select};
+use eventlog::record::{self, Recorded, Select};
 use tokio::sync::watch;
-use tokio::time::sleep;
 
 use super::emit::{Emitter, Halt, stopped};
 use super::engine::{Engine, Error, ROWS, Running, Warm, ready, until, until_stopped};
-use super::recovery::NAME;
-
-/// How long a record is left alone that ends before where the matches are said to be committed.
-const PAUSE: Duration = Duration::from_millis(100);
 
 impl Engine {
     /// Matches along, without appending anything, up to `limit`: to where the engine at work has committed every
@@ -41,7 +35,7 @@ impl Engine {
                     Err(Halt::Stopped) => return Ok(()),
                     Err(Halt::Failed(Error::Lost(error))) => {
                         tracing::warn!(%error, "matching is made anew from the whole record");
-                        self.checkpoints.forget(NAME).await?;
+                        self.checkpoints.forget(&self.name()).await?;
                     }
                     Err(Halt::Failed(error)) => return Err(error),
                 }
@@ -79,8 +73,8 @@ impl Engine {
                 biased;
                 () = stopped(&mut stopping) => return Ok(()),
                 saved = running.saving.ended() => running.saving.take(saved, &mut running.matcher)?,
-                rows = within(&self.record, running.position, limit) => match rows {
-                    Ok(rows) => running.take(rows).await?,
+                rows = self.within(running.position, limit) => match rows {
+                    Ok((rows, upto)) => running.take(rows, upto).await?,
                     Err(record::Error::Unavailable(_)) => {
                         running.emitter.retrying(|| ready(&self.record)).await?;
                     }
@@ -91,27 +85,28 @@ impl Engine {
             running.keep().await?;
         }
     }
-}
 
-/// The next rows up to a limit that moves; waits until there are some. Cancel-safe.
-async fn within(
-    record: &Arc<dyn Record>,
-    after: Position,
-    limit: &mut watch::Receiver<Position>,
-) -> Result<Vec<Recorded>, record::Error> {
-    loop {
-        let end = match eventlog::broken!("stand-by-ahead") {
-            true => record.head().wait_for(|head| head.position > after).await.ok().map(|head| head.position),
-            false => limit.wait_for(|limit| *limit > after).await.ok().map(|limit| *limit),
-        };
-        let Some(end) = end else {
+    /// The next rows up to a limit that moves, and up to where there are no others; waits until it has moved.
+    /// Cancel-safe.
+    async fn within(
+        &self,
+        after: Position,
+        limit: &mut watch::Receiver<Position>,
+    ) -> Result<(Vec<Recorded>, Position), record::Error> {
+        let mut head = self.record.head();
+        // Who would tell is gone: nothing more is to be done.
+        let Ok(head) = head.wait_for(|head| head.position > after).await.map(|head| head.position) else {
             return std::future::pending().await;
         };
-        let mut rows = record.read_after(Select::All, after, ROWS).await?;
+        let ahead = eventlog::broken!("stand-by-ahead");
+        let told = async { limit.wait_for(|limit| *limit > after).await.ok().map(|limit| *limit) };
+        let Some(limit) = (if ahead { Some(head) } else { told.await }) else {
+            return std::future::pending().await;
+        };
+        let end = limit.min(head);
+        let mut rows = self.record.read_after(Select::Matching(self.share()), after, ROWS).await?;
+        let upto = if rows.len() < ROWS { end } else { rows.last().map_or(end, |row| row.position.min(end)) };
         rows.retain(|row| row.position <= end);
-        if !rows.is_empty() {
-            return Ok(rows);
-        }
-        sleep(PAUSE).await;
+        Ok((rows, upto))
     }
 }

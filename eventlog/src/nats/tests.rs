@@ -8,9 +8,9 @@ use domain::ids::{Position, TenantId};
 use domain::json::{self, Limits};
 use tokio::task::JoinSet;
 
-use super::{Counts, Error, LOG, Nats, Options, Relay, Tail};
+use super::{Error, LOG, Nats, Options, Relay, follow};
 use crate::customer_stream::{Door, Incoming};
-use crate::record::{Feed, Metadata, Record, Recorded, Select};
+use crate::record::{Counts, Feed, Metadata, Record, Recorded, Select, Tail};
 use crate::testing::{NatsServer, TempRecord};
 
 /// A record, its relay and a tail of it.
@@ -33,7 +33,7 @@ impl World {
         let mut tasks = JoinSet::new();
         tasks.spawn(Relay::new(nats.clone(), temp.record.clone()).run());
         tasks.spawn(tail.clone().watch());
-        tasks.spawn(tail.clone().follow(nats.clone()));
+        tasks.spawn(follow(tail.clone(), nats.clone()));
         Self { door: temp.door(), temp, tenant, tail, nats, tasks, sent: 0 }
     }
 
@@ -157,7 +157,7 @@ async fn a_row_that_the_stream_skips_doubles_or_breaks_is_taken_from_the_record(
     let tail = Tail::new(temp.record.clone());
     let mut tasks = JoinSet::new();
     tasks.spawn(tail.clone().watch());
-    tasks.spawn(tail.clone().follow(nats.clone()));
+    tasks.spawn(follow(tail.clone(), nats.clone()));
     let mut world = World { door: temp.door(), temp, tenant, tail, nats, tasks, sent: 0 };
     let mut feed = world.feed();
     world.send(200).await;
@@ -200,7 +200,7 @@ async fn a_stream_of_another_life_of_the_record_is_emptied_before_it_is_gone_on_
     world.tail = Tail::new(world.temp.record.clone());
     world.tasks.spawn(Relay::new(world.nats.clone(), world.temp.record.clone()).run());
     world.tasks.spawn(world.tail.clone().watch());
-    world.tasks.spawn(world.tail.clone().follow(world.nats.clone()));
+    world.tasks.spawn(follow(world.tail.clone(), world.nats.clone()));
     let mut feed = world.feed();
     world.until_brought(5).await;
     let rows = world.read_up(&mut feed).await;

@@ -30,16 +30,29 @@ impl Feed {
     /// # Errors
     /// The record's.
     pub async fn next(&mut self, limit: usize) -> Result<Vec<Recorded>, Error> {
+        loop {
+            let rows = self.advance(limit).await?;
+            if !rows.is_empty() {
+                return Ok(rows);
+            }
+        }
+    }
+
+    /// The next rows, at most `limit`, once the record has moved; none if it has moved by others.
+    /// [`Self::position`] is then where it ended, or the last of the rows. Cancel-safe.
+    ///
+    /// # Errors
+    /// The record's.
+    pub async fn advance(&mut self, limit: usize) -> Result<Vec<Recorded>, Error> {
         let mut head = self.record.head();
         loop {
             let end = head.borrow_and_update().position;
             if end > self.after {
                 let rows = self.record.read_after(self.select.clone(), self.after, limit).await?;
-                if let Some(last) = rows.last() {
-                    self.after = last.position;
-                    return Ok(rows);
-                }
-                self.after = self.after.max(end);
+                let all = rows.len() < limit;
+                let last = rows.last().map_or(self.after, |row| row.position);
+                self.after = if all { last.max(end) } else { last };
+                return Ok(rows);
             }
             if head.changed().await.is_err() {
                 return Err(closed());

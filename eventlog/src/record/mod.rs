@@ -11,7 +11,10 @@ mod layer;
 pub mod postgres;
 mod queue;
 mod row;
+mod share;
 pub mod sqlite;
+mod tail;
+mod window;
 
 use async_trait::async_trait;
 use domain::ids::{CustomerId, EventId, Partition, Position, TenantId};
@@ -23,6 +26,8 @@ pub use away::while_away;
 pub use clock::{Clock, SystemClock};
 pub use feed::Feed;
 pub use layer::Layer;
+pub use share::Share;
+pub use tail::{Counts, Tail};
 
 /// What sort of entry a row of the record is. The stored `aggregate_type` of a row is its stream's kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -276,6 +281,9 @@ pub enum Select {
     Domain,
     /// Those that change configuration, of one tenant or (`None`) of all.
     Configuration(Option<TenantId>),
+    /// Those that matching needs: customers' events and marks of a share of the partitions, and all that change
+    /// configuration.
+    Matching(Share),
     /// Those of one tenant.
     Tenant(TenantId),
     /// One customer's events.

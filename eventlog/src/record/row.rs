@@ -3,7 +3,7 @@
 use domain::ids::{CustomerId, EventId, PARTITIONS, Partition, Position, TenantId};
 use domain::time::Stamp;
 
-use super::{Error, Item, Metadata, Recorded, StreamId, StreamKind, Write};
+use super::{Error, Item, Metadata, Recorded, Select, StreamId, StreamKind, Write};
 
 /// The most bytes that one event's payload may have.
 const PAYLOAD_BYTES: usize = 64 << 20;
@@ -121,17 +121,42 @@ pub(super) fn numbered_by_position(kind: StreamKind) -> bool {
     matches!(kind, StreamKind::Customer | StreamKind::Mark)
 }
 
-/// Positions are gap-free: where one is missing, the record was tampered with. (Nothing is asked of what comes
-/// before the first row: old ranges may be let go.)
-pub(super) fn nothing_is_missing(after: Position, rows: &[Recorded]) -> Result<(), Error> {
+/// Positions are gap-free, and each row of a partition says which is the one before it: where one is missing, the record
+/// was tampered with. (Nothing is asked of what comes before the first row: old ranges may be let go.)
+pub(super) fn nothing_is_missing(select: &Select, after: Position, rows: &[Recorded]) -> Result<(), Error> {
+    match select {
+        Select::All => one_after_the_other(after, rows),
+        Select::Matching(_) => one_before_each(after, rows),
+        _ => Ok(()),
+    }
+}
+
+fn one_after_the_other(after: Position, rows: &[Recorded]) -> Result<(), Error> {
     let mut before = after.0;
     for row in rows {
         if before != 0 && row.position.0 != before + 1 {
-            return Err(Error::Damaged(format!("position {} is missing", before + 1)));
+            return Err(missing(before + 1));
         }
         before = row.position.0;
     }
     Ok(())
+}
+
+fn one_before_each(after: Position, rows: &[Recorded]) -> Result<(), Error> {
+    let mut last = [after; PARTITIONS as usize];
+    for row in rows {
+        let Some((previous, partition)) = row.previous.zip(row.partition) else { continue };
+        let Some(last) = last.get_mut(usize::from(partition.0)) else { continue };
+        if *last != Position(0) && previous > *last {
+            return Err(missing(previous.0));
+        }
+        *last = row.position;
+    }
+    Ok(())
+}
+
+fn missing(position: u64) -> Error {
+    Error::Damaged(format!("position {position} is missing"))
 }
 
 /// What no caller may ask for; found before it is queued, so that it cannot fail a group of others.

@@ -11,7 +11,7 @@ use domain::time::Stamp;
 
 use super::ManualClock;
 use crate::record::{
-    Error, Expect, Feed, Fence, Item, Metadata, NewEvent, NewKey, Outcome, Record, Recorded, Select,
+    Error, Expect, Feed, Fence, Item, Metadata, NewEvent, NewKey, Outcome, Record, Recorded, Select, Share,
     StreamId, StreamKind, Write,
 };
 
@@ -409,11 +409,15 @@ pub async fn selections_are_read_in_pages_both_ways(home: impl Home) {
     .await;
     let stream = |kind, id: &str| Select::Stream(StreamId::new(&acme(), kind, id));
     let customer = CustomerId([1; 16]);
-    let cases: [(Select, &[u64]); 10] = [
+    let share = |number| Share::each_of(8).nth(number).expect("one of eight");
+    let cases: [(Select, &[u64]); 13] = [
         (Select::All, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
         (Select::Domain, &[1, 5, 6, 8, 11]),
         (Select::Configuration(None), &[1, 8, 11]),
         (Select::Configuration(Some(acme())), &[1, 11]),
+        (Select::Matching(Share::ALL), &[1, 2, 3, 4, 7, 8, 9, 10, 11]),
+        (Select::Matching(share(5)), &[1, 2, 4, 7, 8, 9, 10, 11]),
+        (Select::Matching(share(6)), &[1, 3, 8, 11]),
         (Select::Tenant(acme()), &[1, 2, 4, 5, 6, 7, 9, 11]),
         (Select::Customer(acme(), customer), &[2, 7, 9]),
         (Select::CustomerEvents(acme()), &[2, 4, 7, 9]),

@@ -1,5 +1,7 @@
 //! Reading the record: one statement a page, each led by an index.
 
+use std::borrow::Cow;
+
 use domain::ids::{CustomerId, Position, TenantId};
 use sha2::{Digest, Sha256};
 use sqlx::postgres::{PgArguments, PgRow};
@@ -31,8 +33,8 @@ pub(super) async fn page(
     let query = bound_to(&sql, &values).bind(bound).bind(limit);
     let rows = query.fetch_all(connection).await.map_err(failed)?;
     let found = rows.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
-    if let (Select::All, Page::After(after)) = (select, page) {
-        nothing_is_missing(after, &found)?;
+    if let Page::After(after) = page {
+        nothing_is_missing(select, after, &found)?;
     }
     Ok(found)
 }
@@ -65,19 +67,29 @@ fn statement(select: &Select, page: Page) -> (String, Vec<String>) {
 
 /// How a selection is found.
 struct Plan {
-    filter: &'static str,
+    filter: Cow<'static, str>,
     place: &'static str,
     values: Vec<String>,
 }
 
 fn plan(select: &Select) -> Plan {
-    let by = |filter, values| Plan { filter, place: "position", values };
+    let by = |filter: &'static str, values| Plan { filter: filter.into(), place: "position", values };
     let text = |tenant: &TenantId| tenant.0.clone();
     match select {
         Select::All => by("true", vec![]),
         Select::Domain => by("aggregate_type NOT IN ('customer', 'mark')", vec![]),
         Select::Configuration(None) => by("configures", vec![]),
         Select::Configuration(Some(tenant)) => by("configures AND tenant = $1", vec![text(tenant)]),
+        Select::Matching(share) => Plan {
+            filter: format!(
+                "(configures OR (previous IS NOT NULL AND partition % {} = {}))",
+                share.of(),
+                share.number()
+            )
+            .into(),
+            place: "position",
+            values: vec![],
+        },
         Select::Tenant(tenant) => by("tenant = $1", vec![text(tenant)]),
         Select::CustomerEvents(tenant) => {
             by("tenant = $1 AND aggregate_type = 'customer'", vec![text(tenant)])
@@ -93,7 +105,7 @@ fn stream(id: &StreamId) -> Plan {
     // A customer's and a mark's number in the stream is its position: the index finds the page directly.
     let by_position = matches!(id.kind, StreamKind::Customer | StreamKind::Mark);
     Plan {
-        filter: "aggregate_type = $1 AND aggregate_id = $2",
+        filter: "aggregate_type = $1 AND aggregate_id = $2".into(),
         place: if by_position { "sequence" } else { "position" },
         values: vec![id.kind.name().to_owned(), aggregate_id(id)],
     }

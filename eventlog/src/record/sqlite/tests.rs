@@ -6,7 +6,7 @@ use domain::ids::Partition;
 use rusqlite::Connection;
 
 use super::*;
-use crate::record::{Expect, NewEvent, StreamId, StreamKind, Write};
+use crate::record::{Expect, NewEvent, Share, StreamId, StreamKind, Write};
 use crate::testing::TempRecord;
 
 crate::record_contract!(TempRecord::new());
@@ -128,7 +128,9 @@ async fn a_row_that_is_gone_is_noticed() {
     behind(&temp).execute("DELETE FROM events WHERE position = 2", []).unwrap();
     let read = temp.record.read_after(Select::All, Position(0), 9).await;
     assert!(matches!(&read, Err(Error::Damaged(told)) if told.contains("position 2")), "{read:?}");
-    assert!(temp.record.read_after(Select::All, Position(1), 9).await.is_err());
+    for select in [Select::All, Select::Matching(Share::ALL)] {
+        assert!(temp.record.read_after(select, Position(1), 9).await.is_err());
+    }
 }
 
 /// What a crash leaves: the files as they are at some moment, without a farewell.

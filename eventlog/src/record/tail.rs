@@ -1,0 +1,191 @@
+//! A record whose newest rows are read from memory, where one reader has put them for all.
+//!
+//! Rows are read from the record below as they come, or brought there by another way (JetStream: `crate::nats`). All
+//! that is not in memory goes to the record below, and so does what cannot be read or is not brought in time: readers
+//! see the same rows in the same order.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::ids::Position;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::window::{Taken, Window};
+use super::{Error, Head, Layer, Record, Recorded, Select};
+
+/// How many rows are read at a time.
+const ROWS: usize = 1_000;
+
+/// For how long a row may be on its other way before it is read from the record instead.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// Where rows came from, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rows that were brought.
+    pub brought: u64,
+    /// How often the next one that was brought was not the next one of the record.
+    pub gaps: u64,
+    /// How often the record had rows that were not brought in time.
+    pub late: u64,
+    /// What was brought and was no row.
+    pub unreadable: u64,
+}
+
+/// A record with its newest rows in memory.
+pub struct Tail {
+    record: Arc<dyn Record>,
+    window: Mutex<Window>,
+    head: watch::Sender<Head>,
+    /// Whether rows are brought just now, where they are brought at all.
+    brought: OnceLock<Box<dyn Fn() -> bool + Send + Sync>>,
+    counts: [AtomicU64; 4],
+}
+
+impl Tail {
+    /// A tail of a record. Its head moves on while somebody [watches](Self::watch).
+    pub fn new(record: Arc<dyn Record>) -> Arc<Self> {
+        let end = *record.head().borrow();
+        Arc::new(Self {
+            record,
+            window: Mutex::new(Window::after(end.position)),
+            head: watch::channel(end).0,
+            brought: OnceLock::new(),
+            counts: Default::default(),
+        })
+    }
+
+    /// Where rows that were brought came from so far.
+    pub fn counts(&self) -> Counts {
+        let [brought, gaps, late, unreadable] = &self.counts;
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Counts {
+            brought: count(brought),
+            gaps: count(gaps),
+            late: count(late),
+            unreadable: count(unreadable),
+        }
+    }
+
+    /// Says that rows are brought, while that holds: then they are given time, before they are read from the record.
+    pub(crate) fn is_brought(&self, holds: impl Fn() -> bool + Send + Sync + 'static) {
+        drop(self.brought.set(Box::new(holds)));
+    }
+
+    /// Takes in what was brought; `None` for what is no row. Nobody is [told](Self::tell) yet.
+    pub(crate) fn bring(&self, row: Option<Recorded>) {
+        let [brought, gaps, _, unreadable] = &self.counts;
+        let count = |count: &AtomicU64| count.fetch_add(1, Ordering::Relaxed);
+        let Some(row) = row else {
+            count(unreadable);
+            return;
+        };
+        match self.window().take(row) {
+            Taken::Next => count(brought),
+            Taken::AfterGap => {
+                count(gaps);
+                count(brought)
+            }
+            Taken::Again => 0,
+        };
+    }
+
+    /// Tells the readers up to where rows are here.
+    pub(crate) fn tell(&self) {
+        let window = self.window();
+        let Some(last) = window.last() else { return };
+        let head = Head { position: last.position, stamp: last.stamp };
+        head.advance(&self.head);
+    }
+
+    /// Reads, for ever, what comes in the record, and tells the readers of it; where rows are brought, only what is not
+    /// brought in time.
+    pub async fn watch(self: Arc<Self>) {
+        let mut below = self.record.head();
+        let mut patience: Option<Instant> = None;
+        loop {
+            let end = *below.borrow_and_update();
+            if end.position <= self.head.borrow().position {
+                patience = None;
+                if below.changed().await.is_err() {
+                    return;
+                }
+            } else if !self.brought.get().is_some_and(|holds| holds()) {
+                self.read_up_to(end).await;
+            } else {
+                let over = *patience.get_or_insert_with(|| Instant::now() + PATIENCE);
+                tokio::select! {
+                    changed = below.changed() => if changed.is_err() { return },
+                    () = sleep_until(over) => {
+                        patience = None;
+                        self.counts[2].fetch_add(1, Ordering::Relaxed);
+                        self.read_up_to(end).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn read_up_to(&self, end: Head) {
+        while self.head.borrow().position < end.position {
+            self.read_on(end).await;
+        }
+    }
+
+    /// Reads what follows, for a record that ends there. What cannot be read is left to the readers, who are told that
+    /// it is there, and find out why.
+    async fn read_on(&self, end: Head) {
+        let known = self.window().end();
+        match self.record.read_after(Select::All, known, ROWS).await {
+            Ok(rows) if !rows.is_empty() => {
+                let mut window = self.window();
+                rows.into_iter().for_each(|row| drop(window.take(row)));
+                drop(window);
+                self.tell();
+            }
+            _ => {
+                let mut window = self.window();
+                if window.end() == known {
+                    *window = Window::after(end.position);
+                }
+                drop(window);
+                end.advance(&self.head);
+            }
+        }
+    }
+
+    fn window(&self) -> MutexGuard<'_, Window> {
+        // Whole at every moment, so a panic elsewhere does not spoil it.
+        self.window.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Layer for Tail {
+    fn inner(&self) -> &dyn Record {
+        &*self.record
+    }
+
+    async fn read_after(
+        &self,
+        select: Select,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<Recorded>, Error> {
+        let here = {
+            let window = self.window();
+            window.read(&select, after, self.head.borrow().position, limit)
+        };
+        match here {
+            Some(rows) => Ok(rows),
+            None => self.record.read_after(select, after, limit).await,
+        }
+    }
+
+    fn head(&self) -> watch::Receiver<Head> {
+        self.head.subscribe()
+    }
+}

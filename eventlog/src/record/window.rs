@@ -1,0 +1,100 @@
+//! The record's newest rows in memory, without a gap.
+
+use std::collections::VecDeque;
+
+use domain::ids::Position;
+
+use super::{Recorded, Select};
+
+/// How much is kept, by the rows' payloads and what surrounds them.
+const BYTES: usize = 64 * 1024 * 1024;
+
+/// What surrounds a payload, about.
+const AROUND: usize = 320;
+
+/// The last rows.
+pub(crate) struct Window {
+    rows: VecDeque<Recorded>,
+    /// What the rows come after.
+    after: Position,
+    used: usize,
+    bytes: usize,
+}
+
+/// What a row was to the window.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    Next,
+    Again,
+    AfterGap,
+}
+
+impl Window {
+    /// An empty one that begins after a position.
+    pub(crate) fn after(after: Position) -> Self {
+        Self::of_bytes(after, BYTES)
+    }
+
+    /// The same, of another size.
+    pub(crate) fn of_bytes(after: Position, bytes: usize) -> Self {
+        Self { rows: VecDeque::new(), after, used: 0, bytes }
+    }
+
+    /// Up to where rows are here.
+    pub(crate) fn end(&self) -> Position {
+        self.rows.back().map_or(self.after, |row| row.position)
+    }
+
+    /// The newest row.
+    pub(crate) fn last(&self) -> Option<&Recorded> {
+        self.rows.back()
+    }
+
+    /// Takes a row in; one that does not follow on those that are here makes the window begin with it.
+    pub(crate) fn take(&mut self, row: Recorded) -> Taken {
+        let end = self.end();
+        if row.position <= end {
+            return Taken::Again;
+        }
+        let follows = row.position.0 == end.0 + 1 || crate::broken!("no-gap-check");
+        if !follows {
+            *self = Self::of_bytes(Position(row.position.0 - 1), self.bytes);
+        }
+        self.used += row.payload.len() + AROUND;
+        self.rows.push_back(row);
+        while self.used > self.bytes && self.rows.len() > 1 {
+            if let Some(dropped) = self.rows.pop_front() {
+                self.used = self.used.saturating_sub(dropped.payload.len() + AROUND);
+                self.after = dropped.position;
+            }
+        }
+        if follows { Taken::Next } else { Taken::AfterGap }
+    }
+
+    /// Rows after a position up to `end`, at most `limit`, if all of them are here; they may reach further.
+    pub(crate) fn read(
+        &self,
+        select: &Select,
+        after: Position,
+        end: Position,
+        limit: usize,
+    ) -> Option<Vec<Recorded>> {
+        if after < self.after || end > self.end() {
+            return None;
+        }
+        // Without a gap between them: the place of a row is known from its position.
+        let rows = self.rows.iter().skip(usize::try_from(after.0 - self.after.0).unwrap_or(usize::MAX));
+        match select {
+            Select::All => Some(rows.take(limit).cloned().collect()),
+            Select::Domain => Some(rows.filter(|row| row.previous.is_none()).take(limit).cloned().collect()),
+            Select::Matching(share) => {
+                let theirs = |row: &&Recorded| match (row.previous, row.partition) {
+                    (Some(_), Some(partition)) => share.has(partition),
+                    _ => row.configures,
+                };
+                Some(rows.filter(theirs).take(limit).cloned().collect())
+            }
+            _ => None,
+        }
+    }
+}
