@@ -146,8 +146,7 @@ impl<'t> Group<'t> {
                 "SELECT sequence FROM events INDEXED BY events_stream \
                  WHERE aggregate_type = ?1 AND aggregate_id = ?2 ORDER BY sequence DESC LIMIT 1",
             )?,
-            key: transaction
-                .prepare_cached("SELECT wrapped FROM keys WHERE tenant = ?1 AND customer = ?2")?,
+            key: transaction.prepare_cached(reader::KEY)?,
             noted: false,
         })
     }
@@ -242,11 +241,10 @@ impl<'t> Group<'t> {
         }
         for key in cleared.new_keys.iter().filter_map(|n| item.keys.get(*n)) {
             let customer = key.customer.as_ref().map_or(&[][..], |id| &id.0[..]);
-            self.transaction.prepare_cached("INSERT INTO keys VALUES (?1, ?2, ?3)")?.execute((
-                key.tenant.as_str(),
-                customer,
-                &key.wrapped,
-            ))?;
+            let bytes = "INSERT INTO wrapped (bytes) VALUES (?1)";
+            let place = self.transaction.prepare_cached(bytes)?.insert([&key.wrapped])?;
+            let place = (key.tenant.as_str(), customer, place);
+            self.transaction.prepare_cached("INSERT INTO keys VALUES (?1, ?2, ?3)")?.execute(place)?;
         }
         let last = self.moved.head.position;
         // An item without an event has no place of its own: it is answered with the end of the record.

@@ -30,8 +30,6 @@ impl Keys {
             Err(error) => return Err(error),
         };
         let connection = schema::open_beside(&folder.join(LOG_FILE))?;
-        // What was there must not stay readable in the file.
-        connection.pragma_update(None, "secure_delete", true).map_err(failed)?;
         Ok(Self { connection: Mutex::new(connection), lock })
     }
 }
@@ -58,7 +56,9 @@ fn all(connection: &mut Connection, rewrap: Rewrap<'_>) -> Result<u64, Error> {
     let mut rewrapped = 0;
     for (tenant, old) in &wrapped {
         if let Some(new) = rewrap(tenant, old)? {
-            let update = "UPDATE keys SET wrapped = ?2 WHERE tenant = ?1 AND customer = x''";
+            // As long as the old one, so it takes its place.
+            let update = "UPDATE wrapped SET bytes = ?2 WHERE place = \
+                          (SELECT place FROM keys WHERE tenant = ?1 AND customer = x'')";
             transaction.execute(update, (tenant.as_str(), new)).map_err(failed)?;
             rewrapped += 1;
         }
@@ -68,7 +68,8 @@ fn all(connection: &mut Connection, rewrap: Rewrap<'_>) -> Result<u64, Error> {
 }
 
 fn wrapped(connection: &Connection) -> rusqlite::Result<Vec<(TenantId, Vec<u8>)>> {
-    let mut select = connection.prepare("SELECT tenant, wrapped FROM keys WHERE customer = x''")?;
+    let mut select = connection
+        .prepare("SELECT tenant, bytes FROM keys JOIN wrapped USING (place) WHERE customer = x''")?;
     let rows = select.query_map([], |row| Ok((TenantId(row.get(0)?), row.get(1)?)))?;
     rows.collect()
 }

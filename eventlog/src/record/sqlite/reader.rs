@@ -17,6 +17,10 @@ use crate::record::{Error, Recorded, Select, StreamId, StreamKind};
 /// How long an idempotency key holds, in milliseconds.
 pub(super) const KEY_HOLDS: i64 = 86_400_000;
 
+/// The wrapped key of a customer of a tenant.
+pub(super) const KEY: &str =
+    "SELECT bytes FROM keys JOIN wrapped USING (place) WHERE tenant = ?1 AND customer = ?2";
+
 /// The read connections.
 pub(super) struct Readers {
     path: PathBuf,
@@ -208,9 +212,7 @@ pub(super) fn keys(
     tenant: &TenantId,
     customers: &[Option<CustomerId>],
 ) -> Result<Vec<Option<Vec<u8>>>, Error> {
-    let mut statement = connection
-        .prepare_cached("SELECT wrapped FROM keys WHERE tenant = ?1 AND customer = ?2")
-        .map_err(failed)?;
+    let mut statement = connection.prepare_cached(KEY).map_err(failed)?;
     let mut key = |customer: &Option<CustomerId>| {
         let customer = customer.as_ref().map_or(&[][..], |id| &id.0[..]);
         statement.query_row((tenant.as_str(), customer), |row| row.get(0)).optional().map_err(failed)

@@ -9,13 +9,13 @@ use super::failed;
 use crate::record::Error;
 
 /// The format that this release reads and writes; kept in `user_version`.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 /// How long a connection waits for another process's lock.
 const BUSY: Duration = Duration::from_secs(10);
 
 /// Statement `n` takes format `n` to `n + 1`.
-const MIGRATIONS: [&str; FORMAT as usize] = [FORMAT_1, FORMAT_2];
+const MIGRATIONS: [&str; FORMAT as usize] = [FORMAT_1, FORMAT_2, FORMAT_3];
 
 /// The columns named as postgres-es has them stand beside our own; `sequence` is the position where the stream is
 /// a customer's or a partition's marks, so that `events_stream` is the customer's timeline too.
@@ -75,8 +75,29 @@ CREATE TABLE files (
 ) STRICT;
 ";
 
+/// Keys are written one after the other and overwritten where they are. In the order of their customers they would be
+/// moved as others come in between, and a page keeps what has been moved away from it: bytes that no erasure finds.
+const FORMAT_3: &str = "
+ALTER TABLE keys RENAME TO keys_by_customer;
+CREATE TABLE wrapped (place INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+CREATE TABLE keys (
+    tenant TEXT NOT NULL,
+    customer BLOB NOT NULL,
+    place INTEGER NOT NULL,
+    PRIMARY KEY (tenant, customer)
+) STRICT, WITHOUT ROWID;
+INSERT INTO keys SELECT tenant, customer, row_number() OVER (ORDER BY tenant, customer) FROM keys_by_customer;
+INSERT INTO wrapped SELECT keys.place, old.wrapped
+    FROM keys JOIN keys_by_customer old ON old.tenant = keys.tenant AND old.customer = keys.customer
+    ORDER BY keys.place;
+DROP TABLE keys_by_customer;
+";
+
 /// Every commit is on the disk, macOS' own caches included.
 const DURABLE: &str = "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;";
+
+/// What keys leave behind in their pages is overwritten; no page of theirs is ever let go of as a whole.
+const OVERWRITING: &str = "PRAGMA secure_delete = FAST";
 
 /// Opens the writer's connection: made or migrated, and durable at every commit.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
@@ -92,7 +113,8 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
             "PRAGMA cache_size = -65536;
              PRAGMA wal_autocheckpoint = 16384;
              PRAGMA journal_size_limit = 134217728;
-             PRAGMA temp_store = MEMORY;",
+             PRAGMA temp_store = MEMORY;
+             PRAGMA secure_delete = ON;",
         )
         .map_err(failed)?;
     let synchronous: i64 =
@@ -104,6 +126,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
         )));
     }
     migrate(&mut connection, found)?;
+    connection.execute_batch(OVERWRITING).map_err(failed)?;
     if crate::broken!("commit-without-fsync") {
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
     }
@@ -116,6 +139,7 @@ pub(super) fn open_beside(path: &Path) -> Result<Connection, Error> {
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(BUSY).map_err(failed)?;
     connection.execute_batch(DURABLE).map_err(failed)?;
+    connection.execute_batch(OVERWRITING).map_err(failed)?;
     of_this_release(connection)
 }
 

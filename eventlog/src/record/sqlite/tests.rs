@@ -81,7 +81,7 @@ async fn a_store_of_a_newer_release_is_refused_and_left_as_it_is() {
         SqliteRecord::open_read_only(folder.path(), Options::default()),
     ] {
         let told = opened.err().map(|error| error.to_string());
-        assert_eq!(told.as_deref(), Some("the store has format 99; this release reads 2"));
+        assert_eq!(told.as_deref(), Some("the store has format 99; this release reads 3"));
     }
     assert_eq!(std::fs::read(folder.path().join(LOG_FILE)).unwrap(), before);
 }

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::group::{self, State};
 use super::lock::FolderLock;
-use super::{Options, failed, schema};
+use super::{Options, failed, reader, schema};
 use crate::record::queue::{Append, Queue, answer, closed, refuse};
 use crate::record::{Error, Fence, Head, Item, Outcome};
 
@@ -216,13 +216,18 @@ impl Worker {
 
     /// Destroys a key row: its bytes too, in the file and in what has not reached the file yet.
     fn erase(&mut self, tenant: &TenantId, customer: CustomerId) -> Result<bool, rusqlite::Error> {
-        self.connection.pragma_update(None, "secure_delete", true)?;
-        let wrapped: Option<Vec<u8>> = self
-            .connection
-            .prepare_cached("DELETE FROM keys WHERE tenant = ?1 AND customer = ?2 RETURNING wrapped")?
-            .query_row((tenant.as_str(), &customer.0[..]), |row| row.get(0))
-            .optional()?;
+        let transaction = self.connection.transaction()?;
+        let whose = (tenant.as_str(), &customer.0[..]);
+        let wrapped: Option<Vec<u8>> =
+            transaction.prepare_cached(reader::KEY)?.query_row(whose, |row| row.get(0)).optional()?;
         let Some(wrapped) = wrapped else { return Ok(false) };
+        // In its place, so that the page stays as it is but for this.
+        let overwrite = "UPDATE wrapped SET bytes = zeroblob(length(bytes)) WHERE place = \
+                         (SELECT place FROM keys WHERE tenant = ?1 AND customer = ?2)";
+        transaction.prepare_cached(overwrite)?.execute(whose)?;
+        let delete = "DELETE FROM keys WHERE tenant = ?1 AND customer = ?2";
+        transaction.prepare_cached(delete)?.execute(whose)?;
+        transaction.commit()?;
         self.state.erased.insert(wrapped);
         if !schema::empty_log(&self.connection)? {
             tracing::info!("an erased key is still in the write-ahead log, which a reader holds");
