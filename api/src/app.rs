@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::runtime::Engine;
 use eventlog::checkpoint::VIEWS_FILE;
 use eventlog::crypto;
-use eventlog::nats::{self, Nats, Tail};
-use eventlog::record::Record;
+use eventlog::nats::{self, Nats};
+use eventlog::record::postgres::{Roster, Term};
+use eventlog::record::{Record, Tail};
 use notifier::listener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +27,7 @@ use crate::lease::{Reactions, Worker, take_turns};
 use crate::nats::Relaying;
 use crate::parts::{self, ENGINE, LISTENERS, NOTIFIER, RELAY, Workers};
 use crate::server::{self, Server, Tls};
+use crate::shares::{Reached, match_shares};
 use crate::{news, start};
 
 /// Why a server did not start, or stopped.
@@ -108,14 +111,11 @@ impl App {
         #[cfg(feature = "faults")]
         let record = eventlog::faults::Faulty::around(record);
         let (vault, cursor_key) = parts::opened(&config, &record).await?;
-        // With NATS, the readers get their rows from there.
-        let tail = config.nats.is_some().then(|| Tail::new(record.clone()));
-        let untailed = record.clone();
+        // What comes is read once for all that follow it; with NATS, they get it from there.
+        let tail = Tail::new(record.clone());
+        let untailed = record;
         let checked = home.record.clone();
-        let record: Arc<dyn Record> = match &tail {
-            Some(tail) => tail.clone(),
-            None => record,
-        };
+        let record: Arc<dyn Record> = tail.clone();
         let settings = Settings {
             tenant_events_per_second: config.tenant_events_per_second,
             trusted_proxies: config.trusted_proxies.clone(),
@@ -132,9 +132,7 @@ impl App {
             tasks: JoinSet::new(),
             home,
         };
-        if let Some(tail) = &tail {
-            app.until_stopped(tail.clone().watch());
-        }
+        app.until_stopped(tail.clone().watch());
         app.follow(&system);
         let head = system.record.head().borrow().position;
         // What other servers do from here on is heeded as it comes.
@@ -148,7 +146,7 @@ impl App {
         if state.shared.is_some() {
             app.until_stopped(news::follow(state.clone(), head));
         }
-        if let (Some(options), Some(tail)) = (&config.nats, tail) {
+        if let Some(options) = &config.nats {
             app.distribute(options, &config, untailed, tail, &state).await?;
         }
         let hub = state.streams.hub.clone();
@@ -187,9 +185,9 @@ impl App {
 
     /// Starts what this server does of all that one server does at a time; it stands by where another is at it.
     fn work(&mut self, roles: Roles, workers: Workers) {
-        let Workers { engine, notifier, listeners } = workers;
+        let Workers { engines, reached, notifier, listeners } = workers;
         if roles.engine {
-            self.take_turns(ENGINE, engine);
+            self.matching(engines, reached);
         }
         if roles.listeners {
             self.take_turns(LISTENERS, listeners);
@@ -203,6 +201,18 @@ impl App {
             }
             false => self.until_stopped(async move { notifier.decline().await }),
         }
+    }
+
+    /// Starts matching: all of it on a store in a folder, and what falls to this server on a database.
+    fn matching(&mut self, engines: Vec<Engine>, reached: Reached) {
+        let Some(record) = self.home.database() else {
+            engines.into_iter().for_each(|engine| self.take_turns(ENGINE, engine));
+            return;
+        };
+        let term = |engine: &Engine| Arc::new(Term::new(record.clone(), engine.share().name(ENGINE)));
+        let terms = engines.iter().map(term).collect();
+        let (roster, stop) = (Roster::of(record.clone(), ENGINE), self.readers.clone());
+        self.tasks.spawn(match_shares(roster, engines, terms, reached, stop));
     }
 
     fn take_turns(&mut self, name: &'static str, worker: impl Worker + 'static) {
@@ -244,7 +254,7 @@ impl App {
             };
             let relaying = Relaying { nats: nats.clone(), record, state: state.clone(), places };
             let receive = async {
-                tokio::join!(tail.follow(nats.clone()), async {
+                tokio::join!(nats::follow(tail, nats.clone()), async {
                     if is_api {
                         crate::nats::receive(&nats, &state).await;
                     }

@@ -71,7 +71,7 @@ impl Home {
     /// The right to do what one server does at a time.
     pub(crate) fn lease(&self, name: &'static str) -> Lease {
         match &self.shared {
-            Some((record, _)) => Lease::Shared(Term::new(record.clone(), name)),
+            Some((record, _)) => Lease::Shared(Arc::new(Term::new(record.clone(), name))),
             None => Lease::own(),
         }
     }

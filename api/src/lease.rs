@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,7 +25,7 @@ pub(crate) enum Lease {
     /// There is no other server: the lock on the data folder says so.
     Own,
     /// Servers on one database take turns.
-    Shared(Term),
+    Shared(Arc<Term>),
 }
 
 impl Lease {
@@ -32,7 +33,8 @@ impl Lease {
         Self::Own
     }
 
-    fn progress(&self) -> watch::Receiver<Position> {
+    /// How far its holder says it has come.
+    pub(crate) fn progress(&self) -> watch::Receiver<Position> {
         match self {
             Self::Own => watch::channel(Position(0)).1,
             Self::Shared(term) => term.progress(),
@@ -73,7 +75,7 @@ pub(crate) enum Ended {
 /// Work that one server does at a time.
 pub(crate) trait Worker: Send + Sync {
     /// For messages.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> String;
 
     /// How far it has come, for those who stand by.
     fn progress(&self) -> watch::Receiver<Position> {
@@ -159,8 +161,12 @@ async fn turn(lease: &Lease, worker: &impl Worker, stop: &CancellationToken) -> 
 }
 
 impl Worker for Engine {
-    fn name(&self) -> &'static str {
-        "matching"
+    fn name(&self) -> String {
+        let share = self.share();
+        match share.of() {
+            1 => "matching".into(),
+            of => format!("matching, share {} of {of}", share.number() + 1),
+        }
     }
 
     fn progress(&self) -> watch::Receiver<Position> {
@@ -206,8 +212,8 @@ impl Elsewhere for ToTheNotifier {
 }
 
 impl Worker for Reactions {
-    fn name(&self) -> &'static str {
-        "reactions"
+    fn name(&self) -> String {
+        "reactions".into()
     }
 
     async fn stand_by(&self, _: watch::Receiver<Position>, stop: CancellationToken) -> Result<(), Ended> {
@@ -240,8 +246,8 @@ impl Worker for Reactions {
 }
 
 impl Worker for Listeners {
-    fn name(&self) -> &'static str {
-        "listeners"
+    fn name(&self) -> String {
+        "listeners".into()
     }
 
     async fn stand_by(&self, _: watch::Receiver<Position>, stop: CancellationToken) -> Result<(), Ended> {

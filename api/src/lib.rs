@@ -16,5 +16,6 @@ mod news;
 pub mod oauth;
 mod parts;
 pub mod server;
+mod shares;
 mod start;
 mod telemetry;

@@ -11,7 +11,7 @@ use eventlog::checkpoint::Checkpoints;
 use eventlog::crypto::{MasterKeys, Vault};
 use eventlog::customer_stream::Door;
 use eventlog::files::FileStore;
-use eventlog::record::Record;
+use eventlog::record::{Record, Share};
 use notifier::augment::Apis;
 use notifier::endpoint::http::{Http, Setup};
 use notifier::endpoint::{Endpoints, Integrations, Outside};
@@ -25,10 +25,13 @@ use crate::config::Config;
 use crate::home::Home;
 use crate::http::state::System;
 use crate::lease::ToTheNotifier;
+use crate::shares::{Reached, SHARES};
 
 /// The parts that do what one server does at a time.
 pub(crate) struct Workers {
-    pub(crate) engine: Engine,
+    /// One for all partitions, or one for each share of them.
+    pub(crate) engines: Vec<Engine>,
+    pub(crate) reached: Reached,
     pub(crate) notifier: Notifier,
     pub(crate) listeners: Listeners,
 }
@@ -68,12 +71,18 @@ pub(crate) fn system(
     let apis = Apis::new(http.clone(), config.augment_cache);
     let augmenter = Augmenter::new(files.clone(), Some(Arc::new(apis)));
     let door = Arc::new(Door::new(record.clone(), vault.clone()).augmented_by(augmenter.clone()));
-    let engine = Engine::new(
-        record.clone(),
-        vault.clone(),
-        Checkpoints::open_engine(&config.data_dir)?,
-        engine_options(config.engine_memory),
-    );
+    let checkpoints = Checkpoints::open_engine(&config.data_dir)?;
+    let shares = if home.database().is_some() { SHARES } else { 1 };
+    let engines: Vec<Engine> = Share::each_of(shares)
+        .map(|share| {
+            let options = engine_options(share, config.engine_memory);
+            Engine::new(record.clone(), vault.clone(), checkpoints.clone(), options)
+        })
+        .collect();
+    let reached = match engines.as_slice() {
+        [engine] => Reached::of_one(engine),
+        engines => Reached::of_shares(engines),
+    };
     let outside = outside(config, http, &record, &vault);
     let receipts = outside.receipts.clone();
     let notifier = Notifier::new(
@@ -103,12 +112,12 @@ pub(crate) fn system(
             None => notifier.handle(),
         },
         listeners: listeners.handle(),
-        engine: config.roles.engine.then(|| engine.progress()),
+        engine: config.roles.engine.then(|| reached.clone()),
         shared: home.database(),
         record,
         vault,
     };
-    Ok((system, Workers { engine, notifier, listeners }))
+    Ok((system, Workers { engines, reached, notifier, listeners }))
 }
 
 /// The one client for all that is outside.
@@ -116,8 +125,9 @@ fn http(config: &Config) -> Http {
     Http::new(Setup { allow_private_addresses: config.allow_private_addresses, ..Setup::default() })
 }
 
-fn engine_options(memory: usize) -> engine::runtime::Options {
-    let options = engine::runtime::Options { memory, ..engine::runtime::Options::default() };
+fn engine_options(share: Share, memory: usize) -> engine::runtime::Options {
+    let memory = memory / usize::from(share.of());
+    let options = engine::runtime::Options { share, memory, ..engine::runtime::Options::default() };
     if eventlog::broken!("checkpoints-often") {
         return engine::runtime::Options { checkpoint_after: Duration::from_millis(20), ..options };
     }

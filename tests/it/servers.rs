@@ -1,9 +1,9 @@
-//! Several servers on one database: any of them answers, one of them matches, runs reactions and listens, and another
-//! takes over when that one falls silent.
+//! Several servers on one database: any of them answers, all share the matching, one of them runs reactions and listens,
+//! and others take over when one falls silent.
 
 use std::time::{Duration, Instant};
 
-use eventlog::testing::postgres::PostgresServer;
+use eventlog::testing::postgres::{PostgresServer, held_by};
 use serde_json::{Value, json};
 use system_tests::harness::{Home, Request, Server, Tenant, wait_for};
 use system_tests::stand_in::{Reply, StandIn};
@@ -11,7 +11,11 @@ use system_tests::stand_in::{Reply, StandIn};
 /// How long a takeover may take.
 const TAKEOVER: Duration = Duration::from_secs(10);
 
-/// Two servers on one database, and a tenant. The first one has all leases.
+/// The shares of matching.
+const SHARES: usize = 8;
+
+/// Two servers on one database, and a tenant. The first one has all leases, but for half of matching, which it has handed
+/// over.
 fn two() -> (Server, Server, Tenant) {
     two_with(&[])
 }
@@ -21,12 +25,28 @@ fn two_with(arguments: &[&str]) -> (Server, Server, Tenant) {
     let mut first = Server::at(home.clone());
     first.run(arguments);
     let acme = first.tenant("acme");
-    for part in ["matching", "reactions", "listeners"] {
+    for part in ["reactions", "listeners"] {
         wait_for(part, || is_the_one(&first, part).then_some(()));
     }
+    matches_shares(&first, SHARES);
     let mut second = Server::at(home);
     second.run(arguments);
+    matches_shares(&second, SHARES / 2);
+    matches_shares(&first, SHARES / 2);
     (first, second, acme)
+}
+
+/// The terms that a server holds.
+fn held(server: &Server) -> Vec<String> {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(held_by(server.home().url(), &server.identity()))
+}
+
+/// Waits until a server matches for so many shares.
+fn matches_shares(server: &Server, count: usize) {
+    wait_for(&format!("{count} shares"), || {
+        (held(server).iter().filter(|term| term.starts_with("engine:")).count() == count).then_some(())
+    });
 }
 
 fn is_the_one(server: &Server, part: &str) -> bool {
@@ -36,9 +56,8 @@ fn is_the_one(server: &Server, part: &str) -> bool {
 /// Waits until a server has taken over; how long that took.
 fn taken_over(server: &Server) -> Duration {
     let began = Instant::now();
-    for part in ["matching", "reactions"] {
-        wait_for(part, || is_the_one(server, part).then_some(()));
-    }
+    wait_for("reactions", || is_the_one(server, "reactions").then_some(()));
+    matches_shares(server, SHARES);
     began.elapsed()
 }
 
@@ -67,7 +86,7 @@ fn what_comes_in_at_any_server_is_matched_once_and_seen_at_all() {
     there.pattern(r#"(event (= type "B"))"#, "(send echo message {})");
     acme.event(json!({"id": "d", "type": "B"}));
     acme.wait_reactions("d", 1);
-    assert!(is_the_one(&first, "matching") && !is_the_one(&second, "matching"));
+    assert!(is_the_one(&first, "reactions") && !is_the_one(&second, "reactions"));
     for server in [&first, &second] {
         wait_for("readiness", || (server.anonymous().get("/readyz").status == 200).then_some(()));
     }
@@ -98,6 +117,47 @@ fn another_server_takes_over_within_ten_seconds_of_a_kill_and_nothing_is_lost_or
 }
 
 #[test]
+fn matching_is_shared_out_anew_as_servers_come_and_go_and_nothing_is_lost_or_doubled() {
+    let (first, mut second, acme) = two();
+    acme.pattern(r#"(count 2 (event (= type "A")))"#, "(send echo message {})");
+    let customers: Vec<String> = (0..64).map(|n| format!("c{n}")).collect();
+    let mut rounds = 0;
+    let mut round = |servers: &[&Server]| {
+        rounds += 1;
+        for (customer, server) in customers.iter().zip(servers.iter().cycle()) {
+            acme.on(server).event(json!({"id": customer, "type": "A"}));
+        }
+    };
+    round(&[&first, &second]);
+    let mut third = Server::at(first.home().clone());
+    third.run(&[]);
+    round(&[&first, &second, &third]);
+    matches_shares(&third, 2);
+    round(&[&first, &second, &third]);
+    matches_shares(&first, 3);
+    matches_shares(&second, 3);
+    // One goes in good order: at once the others have its part.
+    second.terminate();
+    round(&[&first, &third]);
+    matches_shares(&first, SHARES / 2);
+    matches_shares(&third, SHARES / 2);
+    // One is killed, and comes back for its part.
+    third.kill();
+    round(&[&first]);
+    matches_shares(&first, SHARES);
+    third.run(&[]);
+    matches_shares(&third, SHARES / 2);
+    round(&[&first, &third]);
+    for customer in &customers {
+        let done = acme.wait_reactions(customer, rounds / 2);
+        let matches = acme.entries(customer, "match");
+        assert_eq!((done.len(), matches.len()), (rounds / 2, rounds / 2), "{customer}");
+    }
+    let (code, said, counts) = first.cli(&["replay", "--tenant", "acme"]);
+    assert_eq!(code, Some(0), "{said}{counts}");
+}
+
+#[test]
 fn a_server_that_was_paused_past_its_lease_lets_go_and_stands_by_again() {
     let hook = StandIn::new([], Reply::Json(204, String::new()));
     let (first, mut second, acme) = two_with(&["--allow-private-addresses"]);
@@ -120,7 +180,7 @@ fn a_server_that_was_paused_past_its_lease_lets_go_and_stands_by_again() {
     wait_for("the first one to let go", || {
         let said = first.said();
         let let_go = |part: &str| said.contains(part);
-        (let_go("taken over matching") || let_go("taken over engine/")).then_some(())
+        (let_go("taken over matching") || let_go("taken over engine:")).then_some(())
     });
     // It answers as before, and what it takes in is matched by the other.
     acme.event(json!({"id": "later", "type": "A"}));

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::dsl;
-use domain::ids::{Position, TenantId};
+use domain::ids::TenantId;
 use eventlog::aggregates::Commands;
 use eventlog::augment::Augmenter;
 use eventlog::crypto::Vault;
@@ -18,7 +18,6 @@ use notifier::listener;
 use notifier::receipt::Addresses;
 use notifier::runtime::Handle;
 use projections::Views;
-use tokio::sync::watch;
 
 use super::body::Intake;
 use super::cursor::Cursors;
@@ -31,6 +30,7 @@ use super::streams::Streams;
 use crate::oauth::bearer::Grants;
 use crate::oauth::secret::Secrets;
 use crate::oauth::throttle::Throttle;
+use crate::shares::Reached;
 
 /// The parts of the system that handlers speak to.
 #[derive(Clone)]
@@ -55,8 +55,8 @@ pub struct System {
     pub notifier: Handle,
     /// What listens at third parties.
     pub listeners: listener::Handle,
-    /// Up to where the engine has committed every match, where this server matches or stands by to.
-    pub engine: Option<watch::Receiver<Position>>,
+    /// Up to where matching has come, where this server has a part in it.
+    pub engine: Option<Reached>,
     /// The database, where other servers write to the same record.
     pub shared: Option<Arc<PostgresRecord>>,
 }

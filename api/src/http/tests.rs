@@ -32,6 +32,7 @@ use tower::ServiceExt;
 use super::dispatch::{Face, router};
 use super::state::{Settings, State, System};
 use crate::oauth::secret::hash_now;
+use crate::shares::Reached;
 
 struct Edge {
     router: Router,
@@ -76,7 +77,7 @@ impl Edge {
         let options = engine::runtime::Options::default();
         let engine =
             engine::runtime::Engine::new(record.clone(), vault.clone(), checkpoints.clone(), options);
-        let matched = engine.progress();
+        let matched = Reached::of_one(&engine);
         tokio::spawn(engine.run(std::future::pending()));
         let options = notifier::runtime::Options::default();
         let checkpoints = Arc::new(checkpoints);

@@ -57,8 +57,8 @@ pub(crate) struct Relaying {
 }
 
 impl Worker for Relaying {
-    fn name(&self) -> &'static str {
-        "publishing to NATS"
+    fn name(&self) -> String {
+        "publishing to NATS".into()
     }
 
     async fn stand_by(&self, _: watch::Receiver<Position>, stop: CancellationToken) -> Result<(), Ended> {

@@ -207,6 +207,15 @@ pub async fn holder(url: &str, term: &str) -> Option<String> {
     holder
 }
 
+/// The terms that a server holds in a database just now, in order; none while nobody can be asked.
+pub async fn held_by(url: &str, server: &str) -> Vec<String> {
+    let Ok(mut connection) = PgConnection::connect(url).await else { return Vec::new() };
+    let statement = "SELECT name FROM cxengage.terms WHERE holder = $1 ORDER BY name";
+    let held = sqlx::query_scalar(statement).bind(server).fetch_all(&mut connection).await;
+    drop(connection.close().await);
+    held.unwrap_or_default()
+}
+
 /// The rows of the record in a database as COPY writes them, in pieces of so many.
 ///
 /// # Panics

@@ -30,8 +30,14 @@ pub struct Shape {
     pub orders: &'static str,
 }
 
-/// What one server does at a time, of what the load needs.
-pub const TERMS: [&str; 2] = ["engine", "notifier"];
+/// What one server does at a time, of what the load needs: each share of matching, and reactions.
+pub const TERMS: [&str; 9] = [
+    "engine:0", "engine:1", "engine:2", "engine:3", "engine:4", "engine:5", "engine:6", "engine:7",
+    "notifier",
+];
+
+/// A share of matching.
+pub const ENGINE: &str = TERMS[0];
 
 /// How long it may take until something is accepted again.
 const ACCEPTED_AGAIN: Duration = Duration::from_secs(10);
@@ -235,7 +241,7 @@ impl Cluster {
 
     /// The audit at rest.
     pub fn audit(&mut self) {
-        let engine = self.servers[self.wait_holder("engine", |_| true)].anonymous();
+        let engine = self.servers[self.wait_holder(ENGINE, |_| true)].anonymous();
         let server = &self.servers[self.apis()[0]];
         let acme = self.acme.on(server);
         self.faults.extend(audit::all((server, &engine), &acme, &self.patterns, &self.hook));

@@ -12,7 +12,7 @@ mod revoked;
 
 use std::time::Duration;
 
-use cluster::{Cluster, Shape};
+use cluster::{Cluster, ENGINE, Shape};
 use hurts::Hurt;
 
 use crate::{seed, set};
@@ -46,10 +46,10 @@ fn two_servers_lose_and_double_nothing_when_the_one_at_work_is_killed_or_stands_
     campaign(
         shape,
         &[
-            Hurt::Kill("engine"),
-            Hurt::Pause("engine"),
+            Hurt::Kill(ENGINE),
+            Hurt::Pause(ENGINE),
             Hurt::Database("immediate"),
-            Hurt::Stop("engine"),
+            Hurt::Stop(ENGINE),
             Hurt::PauseApi,
         ],
     );
@@ -61,14 +61,14 @@ fn roles_apart_lose_and_double_nothing_whichever_is_hurt_and_the_database_and_na
     campaign(
         Shape { roles, nats: 1, orders: OFTEN },
         &[
-            Hurt::Kill("engine"),
+            Hurt::Kill(ENGINE),
             Hurt::WipeNats,
             Hurt::Kill("notifier"),
             Hurt::KillApi,
             Hurt::Pause("notifier"),
             Hurt::Database("fast"),
             Hurt::KillNats,
-            Hurt::Pause("engine"),
+            Hurt::Pause(ENGINE),
             Hurt::PauseApi,
             Hurt::PauseNats,
             Hurt::Database("immediate"),
@@ -79,7 +79,7 @@ fn roles_apart_lose_and_double_nothing_whichever_is_hurt_and_the_database_and_na
 #[test]
 fn one_of_three_servers_of_nats_that_is_killed_wiped_or_stands_still_takes_nothing_with_it() {
     let shape = Shape { roles: &["all", "all"], nats: 3, orders: OFTEN };
-    campaign(shape, &[Hurt::WipeNats, Hurt::PauseNats, Hurt::KillNats, Hurt::Kill("engine")]);
+    campaign(shape, &[Hurt::WipeNats, Hurt::PauseNats, Hurt::KillNats, Hurt::Kill(ENGINE)]);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn an_engine_that_stands_by_and_runs_ahead_is_seen() {
     // Matches come late into the record, so that some are missing at the kill.
     let orders = "break:stand-by-ahead,match.append.before=delay:300";
     let mut cluster = Cluster::start(seed(), Shape { roles: &["all", "all"], nats: 0, orders });
-    until_seen(&mut cluster, 4, "stand-by-ahead", "lost [\"", |cluster| Hurt::Kill("engine").act(cluster));
+    until_seen(&mut cluster, 4, "stand-by-ahead", "lost [\"", |cluster| Hurt::Kill(ENGINE).act(cluster));
 }
 
 #[test]

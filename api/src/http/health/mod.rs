@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::answer::Answer;
 use super::call::Call;
 use super::problem::Problem;
+use crate::shares::Reached;
 
 /// How long the record may take to take a write.
 const WRITE: Duration = Duration::from_secs(2);
@@ -77,7 +78,7 @@ pub async fn ready(call: Call) -> Result<Answer, Problem> {
     if state.readiness.followers().views.is_late(*state.views.progress().borrow(), head) {
         reasons.push("the read models are behind".into());
     }
-    let engine = state.engine.as_ref().map(|engine| *engine.borrow());
+    let engine = state.engine.as_ref().and_then(Reached::at_work);
     if engine.is_some_and(|engine| state.readiness.followers().engine.is_late(engine, head)) {
         reasons.push("the engine is behind".into());
     }
@@ -99,12 +100,11 @@ pub async fn metrics(call: Call) -> Result<Answer, Problem> {
         ("cxengage_record_position", "The record's last position.", head.0),
         ("cxengage_views_position", "The position up to which the read models have come.", reached.0),
     ];
-    if let Some(engine) = &call.state.engine {
-        let engine = engine.borrow().0;
+    if let Some(engine) = call.state.engine.as_ref().and_then(Reached::at_all) {
         positions.push((
             "cxengage_engine_position",
             "The position up to which matches are committed.",
-            engine,
+            engine.0,
         ));
     }
     let text = call.state.metrics.render(&positions);

@@ -4,7 +4,7 @@
 //! of the record, checks each item, inserts those that pass. So positions are gap-free and in commit order whoever
 //! appends, and a server that is stopped in between holds up nobody: it holds no lock while it thinks. The record's
 //! clock is the database's. Read next: `schema.sql`, `batch` (a group as lists), `writer`, `reader`, `follow`; then
-//! `servers.sql` and `term` (what one of the servers does at a time).
+//! `servers.sql` and `term` (what one of the servers does at a time), `workers.sql` and `roster` (what they share).
 
 mod batch;
 mod errands;
@@ -12,6 +12,7 @@ mod files;
 mod follow;
 mod keys;
 mod reader;
+mod roster;
 mod schema;
 #[cfg(test)]
 mod servers_tests;
@@ -37,6 +38,7 @@ use tokio::task::AbortHandle;
 pub use self::errands::Errands;
 pub use self::keys::Keys;
 use self::reader::Page;
+pub use self::roster::{Presence, Present, Roster};
 use self::shared::Shared;
 pub use self::term::{LASTING, SharedPlaces, Term};
 pub use self::turn::Turn;

@@ -13,10 +13,11 @@ use crate::record::Error;
 use domain::ids::PARTITIONS;
 
 /// The format that this release reads and writes.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 /// The statements at `n` take format `n` to `n + 1`.
-const MIGRATIONS: [&str; FORMAT as usize] = [include_str!("schema.sql"), include_str!("servers.sql")];
+const MIGRATIONS: [&str; FORMAT as usize] =
+    [include_str!("schema.sql"), include_str!("servers.sql"), include_str!("workers.sql")];
 
 /// One server at a time makes or migrates the tables.
 pub(super) const MIGRATING: i64 = 0x6378_656e_6761_6765;

@@ -1,5 +1,6 @@
 //! What servers on one database share beside the record: terms, places, files, errands.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +13,18 @@ use crate::checkpoint::Places;
 use crate::files::Files;
 use crate::testing::postgres::{new_database, shared};
 
-async fn two() -> (Arc<PostgresRecord>, Arc<PostgresRecord>) {
+async fn open<const N: usize>() -> [Arc<PostgresRecord>; N] {
     let url = new_database(shared()).await;
-    let open = || PostgresRecord::open(Options::new(&url).unwrap());
-    (open().await.unwrap(), open().await.unwrap())
+    let mut servers = Vec::new();
+    for _ in 0..N {
+        servers.push(PostgresRecord::open(Options::new(&url).unwrap()).await.unwrap());
+    }
+    servers.try_into().ok().unwrap()
+}
+
+async fn two() -> (Arc<PostgresRecord>, Arc<PostgresRecord>) {
+    let [a, b] = open().await;
+    (a, b)
 }
 
 async fn soon<T>(wait: impl Future<Output = T>) -> T {
@@ -68,6 +77,53 @@ async fn a_term_goes_to_another_when_its_holder_falls_silent_and_its_leases_and_
 
     second.let_go().await.unwrap();
     timeout(LASTING / 2, first.wait()).await.expect("at once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_term_is_left_to_the_server_that_is_named_and_to_no_other() {
+    let [a, b, c] = open().await;
+    let term = |record: &Arc<PostgresRecord>| Term::new(record.clone(), "engine:3");
+    let (first, second, third) = (term(&a), term(&b), term(&c));
+    soon(first.wait()).await;
+    first.leave_to(&b.server);
+    first.let_go().await.unwrap();
+    assert!(timeout(LASTING / 2, third.wait()).await.is_err(), "it was left to another");
+    timeout(LASTING / 2, second.wait()).await.expect("at once");
+    second.let_go().await.unwrap();
+    timeout(LASTING / 2, third.wait()).await.expect("left to nobody, it is anybody's");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_roster_says_who_is_there_what_they_hold_and_for_what_they_are_ready() {
+    let (a, b) = two().await;
+    let (mut first, mut second) = (Roster::of(a.clone(), "engine"), Roster::of(b.clone(), "engine"));
+    for share in [2, 5] {
+        soon(Term::new(a.clone(), format!("engine:{share}")).wait()).await;
+    }
+    soon(Term::new(a.clone(), "notifier:1").wait()).await;
+    first.call(&BTreeSet::new()).await.unwrap();
+    let presence = second.call(&[2].into()).await.unwrap();
+    let of = |holds: &[u8], warm: &[u8]| Present {
+        holds: holds.iter().copied().collect(),
+        warm: warm.iter().copied().collect(),
+    };
+    let both = Presence::from([(a.server.clone(), of(&[2, 5], &[])), (b.server.clone(), of(&[], &[2]))]);
+    assert_eq!(presence, both);
+    assert_eq!(first.call(&BTreeSet::new()).await.unwrap(), both);
+
+    // Whoever falls silent is gone after a while, and back with its next call.
+    let silent = async {
+        while first.call(&BTreeSet::new()).await.unwrap().len() > 1 {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    let began = tokio::time::Instant::now();
+    soon(silent).await;
+    assert!(began.elapsed() > LASTING - Duration::from_secs(1), "{:?}", began.elapsed());
+    second.call(&BTreeSet::new()).await.unwrap();
+    assert_eq!(first.call(&BTreeSet::new()).await.unwrap().len(), 2);
+    second.leave().await.unwrap();
+    assert_eq!(first.call(&BTreeSet::new()).await.unwrap().len(), 1, "at once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

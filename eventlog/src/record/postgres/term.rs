@@ -4,7 +4,7 @@
 //! has seen the same beat for [`LASTING`] by its own clock. A holder that was only slow finds out by its next beat,
 //! and before that by its fences: the new holder raises the leases' epochs, which only the holder of a term can.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,7 +29,9 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Something that one server does at a time.
 pub struct Term {
     record: Arc<PostgresRecord>,
-    name: &'static str,
+    name: String,
+    /// Who is to have it when this server lets it go; whoever comes first if empty.
+    heir: Mutex<String>,
     progress: watch::Sender<Position>,
 }
 
@@ -43,8 +45,13 @@ struct Standing {
 
 impl Term {
     /// A term of that name, for the server that has this record open.
-    pub fn new(record: Arc<PostgresRecord>, name: &'static str) -> Self {
-        Self { record, name, progress: watch::channel(Position(0)).0 }
+    pub fn new(record: Arc<PostgresRecord>, name: impl Into<String>) -> Self {
+        Self { record, name: name.into(), heir: Mutex::default(), progress: watch::channel(Position(0)).0 }
+    }
+
+    /// Says which server is to have it when this one [lets it go](Self::let_go).
+    pub fn leave_to(&self, server: &str) {
+        self.heir.lock().unwrap_or_else(PoisonError::into_inner).replace_range(.., server);
     }
 
     /// How far its holder says it has come, as known here while this server [waits](Self::wait) for it.
@@ -69,7 +76,7 @@ impl Term {
                     }
                 }
                 Err(error) => {
-                    tracing::warn!(%error, term = self.name, "who holds it cannot be found out just now");
+                    tracing::warn!(%error, term = %self.name, "who holds it cannot be found out just now");
                     // Nobody could say that they are there: their silence counts from anew.
                     seen = None;
                 }
@@ -88,20 +95,22 @@ impl Term {
                 Ok(false) => return,
                 // Whoever takes over meanwhile will be found there then.
                 Err(error) => {
-                    tracing::warn!(%error, term = self.name, "the lease cannot be renewed just now")
+                    tracing::warn!(%error, term = %self.name, "the lease cannot be renewed just now")
                 }
             }
         }
     }
 
-    /// Lets it go, so that another need not wait.
+    /// Lets it go, so that another need not wait: to whom it was [left](Self::leave_to), if to anybody.
     ///
     /// # Errors
     /// The record's: the others wait until they have seen it silent for long enough.
     pub async fn let_go(&self) -> Result<(), Error> {
-        sqlx::query("UPDATE cxengage.terms SET holder = '', beat = beat + 1 WHERE name = $1 AND holder = $2")
-            .bind(self.name)
+        let heir = std::mem::take(&mut *self.heir.lock().unwrap_or_else(PoisonError::into_inner));
+        sqlx::query("UPDATE cxengage.terms SET holder = $3, beat = beat + 1 WHERE name = $1 AND holder = $2")
+            .bind(&self.name)
             .bind(&self.record.server)
+            .bind(heir)
             .execute(&self.record.pool)
             .await
             .map_err(failed)?;
@@ -119,7 +128,7 @@ impl Term {
 
     async fn claim(&self, silent: Option<&Standing>) -> Result<Standing, Error> {
         let (holder, beat, progress) = sqlx::query_as("SELECT * FROM cxengage.claim($1, $2, $3, $4)")
-            .bind(self.name)
+            .bind(&self.name)
             .bind(&self.record.server)
             .bind(silent.map(|standing| standing.holder.as_str()))
             .bind(silent.map(|standing| standing.beat))
@@ -134,7 +143,7 @@ impl Term {
             "UPDATE cxengage.terms SET beat = beat + 1, progress = greatest(progress, $3) \
              WHERE name = $1 AND holder = $2",
         )
-        .bind(self.name)
+        .bind(&self.name)
         .bind(&self.record.server)
         .bind(integer(progress.0))
         .execute(&self.record.pool)

@@ -12,7 +12,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use super::*;
 use crate::aggregates::Commands;
 use crate::crypto::Vault;
-use crate::record::{Expect, Metadata, NewEvent, NewKey, StreamId, StreamKind, Write};
+use crate::record::{Expect, Metadata, NewEvent, NewKey, Share, StreamId, StreamKind, Write};
 use crate::testing::MASTER;
 use crate::testing::postgres::{PostgresServer, TempDatabase, new_database, shared};
 
@@ -186,7 +186,7 @@ async fn a_store_of_a_newer_release_is_refused_and_left_as_it_is() {
     let options = || Options::new(&temp.url).unwrap();
     for opened in [PostgresRecord::open(options()).await, PostgresRecord::open_read_only(options()).await] {
         let told = opened.err().map(|error| error.to_string());
-        assert_eq!(told.as_deref(), Some("the store has format 99; this release reads 2"));
+        assert_eq!(told.as_deref(), Some("the store has format 99; this release reads 3"));
     }
 }
 
@@ -211,7 +211,7 @@ async fn a_store_of_the_first_format_is_migrated_at_a_start_and_keeps_what_it_ho
     assert_eq!(*record.head().borrow(), Head { position: Position(7), stamp: Stamp(1234) });
     assert_eq!(record.key(&"acme".into(), None).await.unwrap(), Some(b"wrapped".to_vec()));
     let fences = record.take_leases(&["engine/1".to_owned()], "now").await.unwrap();
-    assert_eq!(fences[0].epoch, 6, "whoever held it before is fenced off");
+    assert_eq!(fences[0].epoch, 7, "whoever held it before is fenced off by the migration already");
     let outcomes = record.append(vec![event("1", vec![1])]).await.unwrap();
     assert!(matches!(outcomes[..], [Outcome::Appended { first: Position(8), .. }]), "{outcomes:?}");
     assert!(!record.store_id().await.unwrap().is_empty());
@@ -273,8 +273,10 @@ async fn a_row_that_was_changed_is_noticed_whichever_column_it_is() {
     }
     assert_eq!(temp.record.read_at(&[Position(1)]).await.unwrap().len(), 1);
     behind.execute("DELETE FROM cxengage.events WHERE position = 2").await.unwrap();
-    let read = temp.record.read_after(Select::All, Position(0), 9).await;
-    assert!(matches!(&read, Err(Error::Damaged(told)) if told.contains("position 2")), "{read:?}");
+    for select in [Select::All, Select::Matching(Share::ALL)] {
+        let read = temp.record.read_after(select, Position(1), 9).await;
+        assert!(matches!(&read, Err(Error::Damaged(told)) if told.contains("position 2")), "{read:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
