@@ -63,8 +63,9 @@ fn tell() {
     compare(
         "reading from JetStream (target: at most 1.5 times the bare consumer's CPU)",
         vec![
-            ("one engine, 100 patterns", &mut || sides::engines(&filled, 1)),
-            ("two engines, one stands by", &mut || sides::engines(&filled, 2)),
+            ("one worker, 100 patterns", &mut || sides::engines(&filled, 1, false)),
+            ("two workers, half each", &mut || sides::engines(&filled, 2, false)),
+            ("the same, ready for the other's half", &mut || sides::engines(&filled, 2, true)),
             ("the tail alone, its rows read", &mut || sides::tail(&filled)),
             ("a bare consumer", &mut || sides::consumer(&filled)),
         ],

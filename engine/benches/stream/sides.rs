@@ -17,7 +17,6 @@ use eventlog::record::{Feed, Select, Tail};
 use eventlog::testing::{MASTER, NatsServer};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use tokio::sync::watch;
 
 use crate::held::Held;
 use crate::measure::{Run, cpu_seconds, tokio_runtime};
@@ -222,31 +221,38 @@ pub fn tail(filled: &Filled) -> Run {
     })
 }
 
-/// So many engines, each with a tail of its own; all but the first stand by.
-pub fn engines(filled: &Filled, count: usize) -> Run {
+/// Into how many shares a server divides the partitions (`api/src/shares`).
+const SHARES: u8 = 8;
+
+/// So many workers, each with a tail of its own and an engine for each of its shares; if `ready`, each stands by for a
+/// share of another's too.
+pub fn engines(filled: &Filled, workers: usize, ready: bool) -> Run {
     let server = NatsServer::start();
     tokio_runtime().block_on(async {
         let mut publishing = Publishing::start(filled, &server);
-        let (mut tails, mut reached, mut folders) = (Vec::new(), Vec::new(), Vec::new());
-        let mut limit: Option<watch::Receiver<Position>> = None;
-        for _ in 0..count {
+        let (mut tails, mut places) = (Vec::new(), Vec::new());
+        for _ in 0..workers {
             let folder = tempfile::tempdir().unwrap();
             let tail = followed(filled, &server).await;
             let vault = Arc::new(Vault::new(tail.clone(), MASTER));
-            let checkpoints = Checkpoints::open_engine(folder.path()).unwrap();
-            let engine = Engine::new(tail.clone(), vault, checkpoints, Options::default());
-            reached.push(engine.progress());
-            match limit.clone() {
-                None => {
-                    limit = Some(engine.progress());
-                    tokio::spawn(engine.run(std::future::pending()));
-                }
-                Some(limit) => {
-                    tokio::spawn(async move { engine.stand_by(limit, std::future::pending()).await });
-                }
-            }
+            places.push((tail.clone(), vault, Checkpoints::open_engine(folder.path()).unwrap(), folder));
             tails.push(tail);
-            folders.push(folder);
+        }
+        let mut reached = Vec::new();
+        for share in Share::each_of(SHARES) {
+            let mut engine = |worker: usize| {
+                let (tail, vault, checkpoints, _) = &places[worker % workers];
+                let options = Options { share, ..Options::default() };
+                let engine = Engine::new(tail.clone(), vault.clone(), checkpoints.clone(), options);
+                reached.push(engine.progress());
+                engine
+            };
+            let at_work = engine(share.number().into());
+            if ready {
+                let (limit, second) = (at_work.progress(), engine(usize::from(share.number()) + 1));
+                tokio::spawn(async move { second.stand_by(limit, std::future::pending()).await });
+            }
+            tokio::spawn(at_work.run(std::future::pending()));
         }
         for reached in &mut reached {
             reached.wait_for(|position| *position >= filled.begin).await.unwrap();

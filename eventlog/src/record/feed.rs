@@ -5,24 +5,29 @@ use std::sync::Arc;
 use domain::ids::Position;
 
 use super::queue::closed;
-use super::{Error, Record, Recorded, Select};
+use super::{Error, Head, Record, Recorded, Select};
 
 /// A reader that follows the record in order.
 pub struct Feed {
     record: Arc<dyn Record>,
     select: Select,
-    after: Position,
+    reached: Head,
 }
 
 impl Feed {
     /// Follows `select` after a position.
     pub fn new(record: Arc<dyn Record>, select: Select, after: Position) -> Self {
-        Self { record, select, after }
+        Self { record, select, reached: Head { position: after, ..Head::default() } }
     }
 
     /// The last position delivered (or passed over).
     pub fn position(&self) -> Position {
-        self.after
+        self.reached.position
+    }
+
+    /// The same, with the stamp of the row there. (Where it began: 0.)
+    pub fn reached(&self) -> Head {
+        self.reached
     }
 
     /// The next rows, at most `limit`; waits until there is one. Cancel-safe.
@@ -46,12 +51,13 @@ impl Feed {
     pub async fn advance(&mut self, limit: usize) -> Result<Vec<Recorded>, Error> {
         let mut head = self.record.head();
         loop {
-            let end = head.borrow_and_update().position;
-            if end > self.after {
-                let rows = self.record.read_after(self.select.clone(), self.after, limit).await?;
+            let end = *head.borrow_and_update();
+            if end.position > self.reached.position {
+                let rows = self.record.read_after(self.select.clone(), self.reached.position, limit).await?;
+                let last = rows.last().map(|row| Head { position: row.position, stamp: row.stamp });
                 let all = rows.len() < limit;
-                let last = rows.last().map_or(self.after, |row| row.position);
-                self.after = if all { last.max(end) } else { last };
+                let further = last.filter(|last| !all || last.position > end.position);
+                self.reached = further.unwrap_or(end);
                 return Ok(rows);
             }
             if head.changed().await.is_err() {

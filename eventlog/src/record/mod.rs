@@ -284,6 +284,8 @@ pub enum Select {
     /// Those that matching needs: customers' events and marks of a share of the partitions, and all that change
     /// configuration.
     Matching(Share),
+    /// Those that running reactions needs: matches, orders to send again, customers' events, changes of templates.
+    Reacting,
     /// Those of one tenant.
     Tenant(TenantId),
     /// One customer's events.

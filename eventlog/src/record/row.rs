@@ -1,6 +1,7 @@
 //! A row as every home stores it, its checksum, and the way back to [`Recorded`].
 
 use domain::ids::{CustomerId, EventId, PARTITIONS, Partition, Position, TenantId};
+use domain::reaction::{Event, Match};
 use domain::time::Stamp;
 
 use super::{Error, Item, Metadata, Recorded, Select, StreamId, StreamKind, Write};
@@ -31,6 +32,18 @@ pub(super) struct Row<'a> {
     pub(super) config: Option<i64>,
     pub(super) event_id: Option<&'a [u8]>,
     pub(super) configures: bool,
+}
+
+/// What sets something off in a reaction; all else in its stream has come of that.
+pub(super) const BEGINNING: [&str; 2] = [Match::TYPE, Event::REDRIVEN];
+
+/// The condition of `Select::Reacting`, for every home.
+pub(super) fn reacting() -> String {
+    let [matched, redriven] = BEGINNING;
+    format!(
+        "(aggregate_type IN ('customer', 'template') OR \
+          (aggregate_type = 'reaction' AND event_type IN ('{matched}', '{redriven}')))"
+    )
 }
 
 /// `aggregate_id` of a stream: `tenant/id`; no tenant's id has a slash.

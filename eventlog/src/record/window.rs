@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use domain::ids::Position;
 
-use super::{Recorded, Select};
+use super::row::BEGINNING;
+use super::{Recorded, Select, StreamKind};
 
 /// How much is kept, by the rows' payloads and what surrounds them.
 const BYTES: usize = 64 * 1024 * 1024;
@@ -94,7 +95,19 @@ impl Window {
                 };
                 Some(rows.filter(theirs).take(limit).cloned().collect())
             }
+            Select::Reacting => {
+                Some(rows.filter(|row| concerns_reactions(row)).take(limit).cloned().collect())
+            }
             _ => None,
         }
+    }
+}
+
+/// As the homes' `Select::Reacting` have it.
+fn concerns_reactions(row: &Recorded) -> bool {
+    match row.stream.kind {
+        StreamKind::Customer | StreamKind::Template => true,
+        StreamKind::Reaction => BEGINNING.contains(&row.event_type.as_str()),
+        _ => false,
     }
 }

@@ -410,7 +410,7 @@ pub async fn selections_are_read_in_pages_both_ways(home: impl Home) {
     let stream = |kind, id: &str| Select::Stream(StreamId::new(&acme(), kind, id));
     let customer = CustomerId([1; 16]);
     let share = |number| Share::each_of(8).nth(number).expect("one of eight");
-    let cases: [(Select, &[u64]); 13] = [
+    let cases: [(Select, &[u64]); 14] = [
         (Select::All, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
         (Select::Domain, &[1, 5, 6, 8, 11]),
         (Select::Configuration(None), &[1, 8, 11]),
@@ -418,6 +418,7 @@ pub async fn selections_are_read_in_pages_both_ways(home: impl Home) {
         (Select::Matching(Share::ALL), &[1, 2, 3, 4, 7, 8, 9, 10, 11]),
         (Select::Matching(share(5)), &[1, 2, 4, 7, 8, 9, 10, 11]),
         (Select::Matching(share(6)), &[1, 3, 8, 11]),
+        (Select::Reacting, &[2, 3, 4, 5, 6, 7, 9]),
         (Select::Tenant(acme()), &[1, 2, 4, 5, 6, 7, 9, 11]),
         (Select::Customer(acme(), customer), &[2, 7, 9]),
         (Select::CustomerEvents(acme()), &[2, 4, 7, 9]),

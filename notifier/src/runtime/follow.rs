@@ -24,9 +24,12 @@ use super::{Error, Tools};
 /// Events are looked through again so many at a time.
 const PAGE: usize = 1_000;
 
+/// Rows that concern reactions, and up to where there are no others.
+pub(super) type Batch = (Vec<Recorded>, Head);
+
 /// The rows of the record as they come, read a batch ahead.
 pub(super) struct Rows {
-    batches: mpsc::Receiver<Result<Vec<Recorded>, record::Error>>,
+    batches: mpsc::Receiver<Result<Batch, record::Error>>,
     reader: JoinHandle<()>,
 }
 
@@ -34,11 +37,11 @@ impl Rows {
     /// The rows after a position.
     pub(super) fn after(tools: &Tools, position: Position) -> Self {
         let (batches, rows) = mpsc::channel(1);
-        let mut feed = Feed::new(tools.record.clone(), Select::All, position);
+        let mut feed = Feed::new(tools.record.clone(), Select::Reacting, position);
         let limit = tools.options.batch;
         let reader = tokio::spawn(async move {
             loop {
-                let rows = feed.next(limit).await;
+                let rows = feed.advance(limit).await.map(|rows| (rows, feed.reached()));
                 if let Err(record::Error::Unavailable(reason)) = &rows {
                     warn!(%reason, "the record cannot be read just now");
                     tokio::time::sleep(AWAY).await;
@@ -51,7 +54,7 @@ impl Rows {
     }
 
     /// The next batch.
-    pub(super) async fn next(&mut self) -> Option<Result<Vec<Recorded>, record::Error>> {
+    pub(super) async fn next(&mut self) -> Option<Result<Batch, record::Error>> {
         self.batches.recv().await
     }
 }
@@ -66,12 +69,12 @@ impl Drop for Rows {
 pub(super) const AWAY: Duration = Duration::from_secs(1);
 
 impl Core {
-    /// Takes rows of the record in.
-    pub(super) async fn rows(&mut self, rows: Vec<Recorded>) -> Result<(), Error> {
+    /// Takes rows of the record in; time passes with them, and with all that are not among them.
+    pub(super) async fn rows(&mut self, (rows, end): Batch) -> Result<(), Error> {
         let mut matches = Vec::new();
         for row in rows {
             self.pass(row.stamp);
-            let end = Head { position: row.position, stamp: row.stamp };
+            let here = Head { position: row.position, stamp: row.stamp };
             match row.stream.kind {
                 StreamKind::Reaction if row.event_type == Match::TYPE => matches.push(row),
                 StreamKind::Reaction if row.event_type == Event::REDRIVEN => self.redriven(&row).await?,
@@ -79,8 +82,10 @@ impl Core {
                 StreamKind::Template => self.sources.template_changed(&row.stream.tenant),
                 _ => {}
             }
-            self.seen = end;
+            self.seen = here;
         }
+        self.pass(end.stamp);
+        self.seen = end;
         self.begin(matches).await
     }
 

@@ -214,7 +214,7 @@ impl Cluster {
     }
 
     /// Waits for so many answers more.
-    fn answers(&mut self, count: u64) {
+    pub fn answers(&mut self, count: u64) {
         let (before, began) = (self.book.counts().0, Instant::now());
         while self.book.counts().0 < before + count && began.elapsed() < 3 * ACCEPTED_AGAIN {
             std::thread::sleep(Duration::from_millis(2));

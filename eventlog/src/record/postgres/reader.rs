@@ -9,7 +9,7 @@ use sqlx::query::Query;
 use sqlx::{PgConnection, Postgres, Row as _};
 
 use super::failed;
-use crate::record::row::{COLUMNS, Row, aggregate_id, integer, nothing_is_missing};
+use crate::record::row::{COLUMNS, Row, aggregate_id, integer, nothing_is_missing, reacting};
 use crate::record::{Error, Recorded, Select, StreamId, StreamKind};
 
 /// Which end of the selected rows a page is taken from.
@@ -90,6 +90,7 @@ fn plan(select: &Select) -> Plan {
             place: "position",
             values: vec![],
         },
+        Select::Reacting => Plan { filter: reacting().into(), place: "position", values: vec![] },
         Select::Tenant(tenant) => by("tenant = $1", vec![text(tenant)]),
         Select::CustomerEvents(tenant) => {
             by("tenant = $1 AND aggregate_type = 'customer'", vec![text(tenant)])

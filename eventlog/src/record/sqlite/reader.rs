@@ -1,5 +1,6 @@
 //! Reading `log.db`: a few connections, each used by one query at a time, off the async threads.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +12,7 @@ use tokio::sync::Semaphore;
 use super::codec::decode;
 use super::{failed, schema};
 use crate::record::queue::closed;
-use crate::record::row::{COLUMNS, aggregate_id, integer, nothing_is_missing};
+use crate::record::row::{COLUMNS, aggregate_id, integer, nothing_is_missing, reacting};
 use crate::record::{Error, Recorded, Select, StreamId, StreamKind};
 
 /// How long an idempotency key holds, in milliseconds.
@@ -104,14 +105,14 @@ fn query(select: &Select, page: Page, limit: usize) -> (String, Vec<Value>) {
 /// How a selection is found. The index is named so that the plan never changes with the statistics.
 struct Plan {
     index: &'static str,
-    filter: &'static str,
+    filter: Cow<'static, str>,
     place: &'static str,
     order: &'static str,
     values: Vec<Value>,
 }
 
 fn plan(select: &Select) -> Plan {
-    let by = |index, filter, values| Plan { index, filter, place: "position", order: "position", values };
+    let by = |index, filter: &'static str, values| plan_of(index, filter.into(), values);
     let text = |tenant: &TenantId| Value::Text(tenant.0.clone());
     match select {
         Select::All => by("NOT INDEXED", "1", vec![]),
@@ -128,6 +129,7 @@ fn plan(select: &Select) -> Plan {
             "(configures = 1 OR (previous IS NOT NULL AND partition % ?1 = ?2))",
             vec![Value::Integer(share.of().into()), Value::Integer(share.number().into())],
         ),
+        Select::Reacting => plan_of("NOT INDEXED", reacting().into(), vec![]),
         Select::Tenant(tenant) => by("INDEXED BY events_tenant", "tenant = ?1", vec![text(tenant)]),
         Select::CustomerEvents(tenant) => {
             by("INDEXED BY events_tenant", "tenant = ?1 AND aggregate_type = 'customer'", vec![text(tenant)])
@@ -139,13 +141,17 @@ fn plan(select: &Select) -> Plan {
     }
 }
 
+fn plan_of(index: &'static str, filter: Cow<'static, str>, values: Vec<Value>) -> Plan {
+    Plan { index, filter, place: "position", order: "position", values }
+}
+
 fn stream(id: &StreamId) -> Plan {
     // A customer's and a mark's number in the stream is its position: the index finds the page directly.
     let place =
         if matches!(id.kind, StreamKind::Customer | StreamKind::Mark) { "sequence" } else { "position" };
     Plan {
         index: "INDEXED BY events_stream",
-        filter: "aggregate_type = ?1 AND aggregate_id = ?2",
+        filter: "aggregate_type = ?1 AND aggregate_id = ?2".into(),
         place,
         order: "sequence",
         values: vec![Value::Text(id.kind.name().to_owned()), Value::Text(aggregate_id(id))],
@@ -261,6 +267,7 @@ mod tests {
             Select::Configuration(None),
             Select::Configuration(Some(tenant.clone())),
             Select::Matching(Share::ALL),
+            Select::Reacting,
             Select::Tenant(tenant.clone()),
             Select::Customer(tenant.clone(), CustomerId([0; 16])),
             Select::CustomerEvents(tenant.clone()),
