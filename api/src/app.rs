@@ -111,11 +111,16 @@ impl App {
         #[cfg(feature = "faults")]
         let record = eventlog::faults::Faulty::around(record);
         let (vault, cursor_key) = parts::opened(&config, &record).await?;
-        // What comes is read once for all that follow it; with NATS, they get it from there.
-        let tail = Tail::new(record.clone());
-        let untailed = record;
-        let checked = home.record.clone();
-        let record: Arc<dyn Record> = tail.clone();
+        // What comes is read once for all that follow it; with NATS, they get it from there. A store in a folder hands its
+        // newest rows out by itself.
+        let shared = home.database().is_some() || config.nats.is_some();
+        let tail = shared.then(|| Tail::new(record.clone()));
+        let untailed = record.clone();
+        let checked = home.stored.clone();
+        let record: Arc<dyn Record> = match &tail {
+            Some(tail) => tail.clone(),
+            None => record,
+        };
         let settings = Settings {
             tenant_events_per_second: config.tenant_events_per_second,
             trusted_proxies: config.trusted_proxies.clone(),
@@ -132,7 +137,9 @@ impl App {
             tasks: JoinSet::new(),
             home,
         };
-        app.until_stopped(tail.clone().watch());
+        if let Some(tail) = &tail {
+            app.until_stopped(tail.clone().watch());
+        }
         app.follow(&system);
         let head = system.record.head().borrow().position;
         // What other servers do from here on is heeded as it comes.
@@ -146,7 +153,7 @@ impl App {
         if state.shared.is_some() {
             app.until_stopped(news::follow(state.clone(), head));
         }
-        if let Some(options) = &config.nats {
+        if let (Some(options), Some(tail)) = (&config.nats, tail) {
             app.distribute(options, &config, untailed, tail, &state).await?;
         }
         let hub = state.streams.hub.clone();

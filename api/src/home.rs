@@ -6,7 +6,7 @@ use std::sync::Arc;
 use eventlog::checkpoint::{Checkpoints, Places};
 use eventlog::files::Files;
 use eventlog::record::postgres::{self, Errands, PostgresRecord, SharedPlaces, Term};
-use eventlog::record::sqlite::{self, FolderLock, LOG_FILE, SqliteRecord};
+use eventlog::record::sqlite::{self, FolderLock, LOG_FILE, Newest, SqliteRecord};
 use eventlog::record::{self, Record};
 
 use crate::app::Error;
@@ -18,7 +18,10 @@ const DATABASE: &str = "database";
 
 /// The open record.
 pub(crate) struct Home {
+    /// As it is read and written to.
     pub(crate) record: Arc<dyn Record>,
+    /// As it is stored.
+    pub(crate) stored: Arc<dyn Record>,
     pub(crate) files: Arc<dyn Files>,
     /// The database's, where there is one, with the lock on the data folder.
     shared: Option<(Arc<PostgresRecord>, FolderLock)>,
@@ -33,7 +36,8 @@ impl Home {
                 return Err(misplaced(&beside, "it belongs to a server with --database"));
             }
             let store = SqliteRecord::open(&config.data_dir, store_options())?;
-            return Ok(Self { record: store.clone(), files: store, shared: None });
+            let record = Newest::of(store.clone());
+            return Ok(Self { record, stored: store.clone(), files: store, shared: None });
         };
         let lock = FolderLock::take(&config.data_dir)?;
         let log = config.data_dir.join(LOG_FILE);
@@ -60,7 +64,8 @@ impl Home {
                 return Err(misplaced(&config.data_dir.join(DATABASE), "it goes with another database"));
             }
         }
-        Ok(Self { record: record.clone(), files: record.clone(), shared: Some((record, lock)) })
+        let (all, stored) = (record.clone(), record.clone());
+        Ok(Self { record: all, stored, files: record.clone(), shared: Some((record, lock)) })
     }
 
     /// The database, where other servers may use it too.

@@ -16,6 +16,7 @@ use domain::pattern;
 use domain::reaction::{Event, Match};
 use eventlog::crypto::Vault;
 use eventlog::customer_stream::Incoming;
+use eventlog::record::sqlite::Newest;
 use eventlog::record::{
     Expect, Item, Metadata, NewEvent, Outcome, Record, Recorded, Select, StreamId, StreamKind, Write,
 };
@@ -139,7 +140,7 @@ impl World {
 
     fn notifier(&self) -> Notifier {
         Notifier::new(
-            self.temp.record.clone(),
+            Newest::of(self.temp.record.clone()),
             self.temp.vault(),
             Arc::new(self.temp.door()),
             Arc::new(self.temp.checkpoints()),

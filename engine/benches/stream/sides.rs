@@ -13,7 +13,7 @@ use engine::runtime::{Engine, Options};
 use eventlog::checkpoint::Checkpoints;
 use eventlog::crypto::Vault;
 use eventlog::nats::{self, LOG, Nats, Relay};
-use eventlog::record::{Feed, Select, Tail};
+use eventlog::record::{Feed, Select, Share, Tail};
 use eventlog::testing::{MASTER, NatsServer};
 use futures_util::StreamExt;
 use futures_util::future::join_all;

@@ -13,7 +13,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, Tran
 use super::reader;
 use crate::cache::Cache;
 use crate::record::row::{Row, aggregate_id, integer, metadata_text, numbered_by_position};
-use crate::record::{Expect, Head, Item, NewEvent, Outcome, StreamId, Write};
+use crate::record::{Expect, Head, Item, Metadata, NewEvent, Outcome, Recorded, StreamId, Write};
 
 type Result<T> = std::result::Result<T, rusqlite::Error>;
 
@@ -39,6 +39,8 @@ pub(super) struct State {
 pub(super) struct Moved {
     pub(super) head: Head,
     pub(super) configurations: HashMap<TenantId, Position>,
+    /// The rows, as readers get them.
+    pub(super) rows: Vec<Recorded>,
     partitions: Partitions,
     versions: HashMap<StreamId, u64>,
 }
@@ -137,7 +139,13 @@ impl<'t> Group<'t> {
         Ok(Self {
             transaction,
             state,
-            moved: Moved { head, configurations: HashMap::new(), partitions, versions: HashMap::new() },
+            moved: Moved {
+                head,
+                configurations: HashMap::new(),
+                rows: Vec::new(),
+                partitions,
+                versions: HashMap::new(),
+            },
             insert: transaction.prepare_cached(
                 "INSERT INTO events VALUES \
                  (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
@@ -237,7 +245,7 @@ impl<'t> Group<'t> {
         let before = self.moved.head.position;
         let metadata = metadata_text(&item.metadata);
         for (write, version) in item.writes.iter().zip(&cleared.versions) {
-            self.write_stream(write, *version, cleared.config, &metadata)?;
+            self.write_stream(write, *version, cleared.config, (&item.metadata, &metadata))?;
         }
         for key in cleared.new_keys.iter().filter_map(|n| item.keys.get(*n)) {
             let customer = key.customer.as_ref().map_or(&[][..], |id| &id.0[..]);
@@ -262,7 +270,13 @@ impl<'t> Group<'t> {
         Ok(Outcome::Appended { first, last, stamp })
     }
 
-    fn write_stream(&mut self, write: &Write, version: u64, config: Position, metadata: &str) -> Result<()> {
+    fn write_stream(
+        &mut self,
+        write: &Write,
+        version: u64,
+        config: Position,
+        (metadata, metadata_text): (&Metadata, &str),
+    ) -> Result<()> {
         let aggregate_id = aggregate_id(&write.stream);
         let in_sequence = numbered_by_position(write.stream.kind);
         for (n, event) in (1..).zip(&write.events) {
@@ -281,7 +295,7 @@ impl<'t> Group<'t> {
                 event_type: event.event_type,
                 event_version: &event.event_version.to_string(),
                 payload: &event.payload,
-                metadata,
+                metadata: metadata_text,
                 customer: write.customer.as_ref().map(|id| &id.0[..]),
                 partition: write.partition.map(|partition| i64::from(partition.0)),
                 previous: previous.map(integer),
@@ -290,6 +304,22 @@ impl<'t> Group<'t> {
                 configures: event.configures,
             };
             insert(&mut self.insert, &row)?;
+            self.moved.rows.push(Recorded {
+                position: Position(position),
+                stamp: self.moved.head.stamp,
+                stream: write.stream.clone(),
+                version: if in_sequence { position } else { version + n },
+                customer: write.customer,
+                partition: write.partition,
+                previous: previous.map(Position),
+                config: in_sequence.then_some(config),
+                event_type: event.event_type.to_owned(),
+                event_version: event.event_version,
+                payload: event.payload.clone(),
+                event_id: event.event_id,
+                configures: event.configures,
+                metadata: metadata.clone(),
+            });
             self.moved.head.position = Position(position);
             self.configured(write, event, position);
         }

@@ -9,6 +9,7 @@ mod files;
 mod group;
 mod keys;
 mod lock;
+mod newest;
 mod reader;
 mod schema;
 #[cfg(test)]
@@ -25,10 +26,12 @@ use tokio::sync::watch;
 
 pub use self::keys::Keys;
 pub use self::lock::FolderLock;
+pub use self::newest::Newest;
 use self::reader::{Page, Readers};
 use self::writer::{Configurations, Writer};
 use super::clock::{Clock, SystemClock};
 use super::row::well_formed;
+use super::window::Window;
 use super::{Error, Fence, Head, Item, Outcome, Record, Recorded, Select};
 
 /// The file of the record in the data folder.
@@ -67,6 +70,7 @@ pub struct SqliteRecord {
     /// None where the record was opened for reading only.
     writer: Option<Writer>,
     configurations: Arc<Configurations>,
+    newest: Arc<newest::Rows>,
     head: watch::Receiver<Head>,
     clock: Arc<dyn Clock>,
 }
@@ -91,9 +95,12 @@ impl SqliteRecord {
             );
         }
         let configurations = Arc::new(RwLock::new(state.configurations.clone()));
-        let (writer, head) = Writer::start(connection, lock, state, Arc::clone(&configurations), &options)?;
+        let newest = Arc::new(newest::Rows::new(Window::after(state.head.position)));
+        let shown = (Arc::clone(&configurations), Arc::clone(&newest));
+        let (writer, head) = Writer::start(connection, lock, state, shown, &options)?;
         let readers = Readers::new(&path, options.readers);
-        Ok(Arc::new(Self { readers, writer: Some(writer), configurations, head, clock: options.clock }))
+        let clock = options.clock;
+        Ok(Arc::new(Self { readers, writer: Some(writer), configurations, newest, head, clock }))
     }
 
     /// Opens the record of a data folder for reading, beside a server that may be running; its head stays where it
@@ -106,9 +113,10 @@ impl SqliteRecord {
         let connection = schema::open_reader(&path)?;
         let state = group::State::load(&connection).map_err(failed)?;
         let (_, head) = watch::channel(state.head);
+        let newest = Arc::new(newest::Rows::new(Window::after(state.head.position)));
         let configurations = Arc::new(RwLock::new(state.configurations));
         let readers = Readers::new(&path, options.readers);
-        Ok(Arc::new(Self { readers, writer: None, configurations, head, clock: options.clock }))
+        Ok(Arc::new(Self { readers, writer: None, configurations, newest, head, clock: options.clock }))
     }
 
     fn writer(&self) -> Result<&Writer, Error> {

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use domain::customer_event::Origin;
 use domain::ids::Partition;
+use domain::json::Json;
 use rusqlite::Connection;
 
 use super::*;
-use crate::record::{Expect, NewEvent, Share, StreamId, StreamKind, Write};
+use crate::customer_stream::Incoming;
+use crate::record::{Expect, Metadata, NewEvent, Share, StreamId, StreamKind, Write};
 use crate::testing::TempRecord;
 
 crate::record_contract!(TempRecord::new());
@@ -187,4 +190,38 @@ async fn who_sends_faster_than_the_disk_takes_waits_for_room() {
         tokio::time::timeout(Duration::from_secs(10), send).await.unwrap().unwrap();
     }
     assert_eq!(record.head().borrow().position, Position(20));
+}
+
+#[tokio::test]
+async fn the_newest_rows_are_in_memory_as_they_are_in_the_file() {
+    let temp = TempRecord::new();
+    let tenant = temp.tenant("acme", "id").await;
+    let door = temp.door();
+    for n in 0..100 {
+        let incoming = Incoming {
+            tenant: tenant.clone(),
+            event: Json::object([("id", n.to_string())]),
+            idempotency_key: None,
+            origin: Origin::Rest,
+            metadata: Metadata { request: Some(format!("r{n}")), ..Metadata::default() },
+        };
+        door.accept(vec![incoming]).await.remove(0).unwrap();
+    }
+    let newest = Newest::of(temp.record.clone());
+    let shares = Share::each_of(3).map(Select::Matching);
+    for select in [Select::All, Select::Domain, Select::Reacting].into_iter().chain(shares) {
+        for (after, limit) in [(0, 1_000), (7, 20), (90, 1_000), (1_000, 1)] {
+            let read = |record: Arc<dyn Record>| {
+                let select = select.clone();
+                async move { record.read_after(select, Position(after), limit).await.unwrap() }
+            };
+            let (memory, file) = (read(newest.clone()).await, read(temp.record.clone()).await);
+            assert_eq!(memory, file, "{select:?} after {after}");
+            assert!(after > 7 || !file.is_empty() || matches!(select, Select::Domain));
+        }
+    }
+    // They are not read from the file, whatever becomes of that.
+    behind(&temp).execute("DELETE FROM events", []).unwrap();
+    assert_eq!(newest.read_after(Select::All, Position(5), 10).await.unwrap().len(), 10);
+    assert!(temp.record.read_after(Select::All, Position(5), 10).await.unwrap().is_empty());
 }

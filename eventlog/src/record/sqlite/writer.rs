@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use domain::ids::{CustomerId, Position, TenantId};
 use rusqlite::{Connection, OptionalExtension};
@@ -13,12 +14,18 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::group::{self, State};
 use super::lock::FolderLock;
-use super::{Options, failed, reader, schema};
+use super::{Options, failed, newest, reader, schema};
 use crate::record::queue::{Append, Queue, answer, closed, refuse};
 use crate::record::{Error, Fence, Head, Item, Outcome};
 
 /// What the writer shows to readers in the same process.
 pub(super) type Configurations = RwLock<std::collections::HashMap<TenantId, Position>>;
+
+/// So many appends at a time are a crowd …
+const CROWD: usize = 4;
+
+/// … that is given so long to get together: much less than a commit takes.
+const GATHERING: Duration = Duration::from_micros(100);
 
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
@@ -55,13 +62,13 @@ impl Writer {
         connection: Connection,
         lock: FolderLock,
         state: State,
-        configurations: Arc<Configurations>,
+        (configurations, newest): (Arc<Configurations>, Arc<newest::Rows>),
         options: &Options,
     ) -> Result<(Self, watch::Receiver<Head>), Error> {
         let (jobs, queue) = mpsc::unbounded_channel();
         let (head, watching) = watch::channel(state.head);
         let worker =
-            Worker { connection, state, configurations, head, options: options.clone(), _lock: lock };
+            Worker { connection, state, configurations, newest, head, options: options.clone(), _lock: lock };
         let thread = std::thread::Builder::new()
             .name("record-writer".into())
             .spawn(move || worker.run(queue))
@@ -125,6 +132,7 @@ struct Worker {
     connection: Connection,
     state: State,
     configurations: Arc<Configurations>,
+    newest: Arc<newest::Rows>,
     head: watch::Sender<Head>,
     options: Options,
     _lock: FolderLock,
@@ -158,12 +166,18 @@ impl Worker {
         }
     }
 
-    /// All appends that wait, up to what a group may hold; and the job at which gathering stopped.
+    /// All appends that wait, up to what a group may hold; and the job at which gathering stopped. Where many wait, more
+    /// are about to come: each of them that comes in time saves a commit.
     fn gather(&self, first: Append, queue: &mut mpsc::UnboundedReceiver<Job>) -> (Vec<Append>, Option<Job>) {
         let (mut rows, mut bytes) = (first.items.len(), first.bytes);
         let mut group = vec![first];
+        let mut waited = false;
         while rows < self.options.group_rows && bytes < self.options.group_bytes {
             match queue.try_recv() {
+                Err(_) if !waited && group.len() > CROWD => {
+                    waited = true;
+                    std::thread::sleep(GATHERING);
+                }
                 Ok(Job::Append(next)) => {
                     rows += next.items.len();
                     bytes += next.bytes;
@@ -186,6 +200,9 @@ impl Worker {
                     let mut shown = self.configurations.write().unwrap_or_else(PoisonError::into_inner);
                     shown.extend(moved.configurations);
                 }
+                let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+                moved.rows.into_iter().for_each(|row| drop(newest.take(row)));
+                drop(newest);
                 // Before the answers: whoever has one finds its rows by the head.
                 self.head.send_if_modified(|head| std::mem::replace(head, moved.head) != moved.head);
                 answer(group, outcomes);
