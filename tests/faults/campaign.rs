@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use eventlog::testing::postgres::PostgresServer;
 use serde_json::json;
 use system_tests::harness::{Server, Tenant};
 use system_tests::property::Dice;
@@ -58,7 +59,11 @@ impl Campaign {
 
     /// The same on a data folder that is given.
     pub fn start_on(seed: u64, data: Option<PathBuf>) -> Self {
-        let mut server = Server::with_faults(data);
+        Self::start_with(seed, Server::with_faults(data))
+    }
+
+    /// The same with a server that does not run yet.
+    pub fn start_with(seed: u64, mut server: Server) -> Self {
         server.run(&ARGUMENTS);
         let acme = server.tenant("acme");
         let hook = StandIn::new([], Reply::Json(204, String::new()));
@@ -117,6 +122,20 @@ impl Campaign {
     pub fn cut_power(&mut self, disk: &Disk, orders: &str) {
         let answers = self.dice.between(20, 120) as u64;
         self.round(orders, Some(answers), |server| disk.cut(server.pid(), || server.kill()));
+        self.tally.cuts += 1;
+    }
+
+    /// The same where the record is in a database on that disk, which loses its power too.
+    pub fn cut_power_of(&mut self, database: &mut PostgresServer, disk: &Disk, orders: &str) {
+        let answers = self.dice.between(20, 120) as u64;
+        self.round(orders, Some(answers), |server| {
+            let processes = database.processes();
+            disk.cut(server.pid(), || {
+                server.kill();
+                PostgresServer::kill(&processes);
+            });
+            database.run();
+        });
         self.tally.cuts += 1;
     }
 

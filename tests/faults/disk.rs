@@ -3,12 +3,16 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 /// `FS_IOC_SHUTDOWN` with "no flush of the journal": what the kernel has not written by then never will be.
 const SHUTDOWN: &str = "import fcntl, os, struct, sys
 fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack('I', 2))";
+
+/// For how long what has been killed may still hold on to the disk.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The disk; unmounted when dropped.
 pub struct Disk {
@@ -29,6 +33,9 @@ impl Disk {
     /// This machine does not let one be made, and why.
     pub fn new(megabytes: u64) -> Result<Self, String> {
         let disk = Self { folder: tempfile::tempdir().map_err(|error| error.to_string())? };
+        // Not everyone who is to write there is this user.
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(disk.folder.path(), open).map_err(|error| error.to_string())?;
         let image = std::fs::File::create(disk.image()).map_err(|error| error.to_string())?;
         image.set_len(megabytes << 20).map_err(|error| error.to_string())?;
         std::fs::create_dir(disk.path()).map_err(|error| error.to_string())?;
@@ -51,6 +58,14 @@ impl Disk {
         run("mount", &["-o", "loop", text(&self.image()), text(&self.path())])
     }
 
+    /// Brings all that was written so far to the disk.
+    ///
+    /// # Errors
+    /// This machine does not let it.
+    pub fn sync(&self) -> Result<(), String> {
+        run("sync", &["-f", text(&self.path())])
+    }
+
     /// Cuts the power: the process is frozen first, so that it acknowledges nothing after the cut; then it is killed
     /// by `kill`, and the disk mounted again, its journal replayed.
     ///
@@ -58,10 +73,15 @@ impl Disk {
     /// If the machine no longer does what it did.
     pub fn cut(&self, pid: u32, kill: impl FnOnce()) {
         run("kill", &["-STOP", &pid.to_string()]).expect("the process is there");
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(Duration::from_millis(50));
         run("python3", &["-c", SHUTDOWN, text(&self.path())]).expect("the disk can be shut down");
         kill();
-        run("umount", &[text(&self.path())]).expect("nobody uses the disk");
+        let (began, mut unmounted) = (Instant::now(), run("umount", &[text(&self.path())]));
+        while unmounted.is_err() && began.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(50));
+            unmounted = run("umount", &[text(&self.path())]);
+        }
+        unmounted.expect("nobody uses the disk");
         self.mount().expect("the disk comes back");
     }
 }

@@ -1,9 +1,13 @@
-//! Power cuts: what was answered is on the disk. Two controls stand beside the proof: plain appends with fdatasync,
-//! which must lose nothing (the rig tells no lies), and commits without fsync, which must lose (the rig bites).
+//! Power cuts: what was answered is on the disk, the record's own or that of its database. Two controls stand beside the
+//! proofs: plain appends with fdatasync, which must lose nothing (the rig tells no lies), and commits without fsync, which
+//! must lose (the rig bites).
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use eventlog::testing::postgres::PostgresServer;
+use system_tests::harness::{Home, Server};
 
 use crate::campaign::Campaign;
 use crate::disk::{Disk, text};
@@ -14,7 +18,7 @@ const CUTS: u64 = 6;
 
 /// The disk, or none where this machine has none to give: the test is then passed over, and says so.
 fn disk() -> Option<Disk> {
-    match Disk::new(96) {
+    match Disk::new(384) {
         Ok(disk) => Some(disk),
         Err(why) => {
             tell(&format!("SKIPPED, nothing is proved: no disk whose power can be cut: {why}"));
@@ -51,6 +55,43 @@ fn commits_that_do_not_wait_for_the_disk_are_seen_to_lose() {
     tell(&format!("power cuts without fsync: {campaign}"));
     let faults = std::mem::take(&mut campaign.faults);
     drop(campaign);
+    assert!(faults.iter().any(|fault| fault.contains("is lost")), "nothing was lost: {faults:?}");
+}
+
+/// PostgreSQL and a server of ours on one disk, and what the client knows.
+fn on_a_database(disk: &Disk) -> (Campaign, PostgresServer) {
+    let database = PostgresServer::start_in(Some(disk.path().join("database")));
+    let server = Server::at_with_faults_in(disk.path().join("data"), Home::database_on(&database));
+    let campaign = Campaign::start_with(seed(), server);
+    // PostgreSQL relies on it that what it was made of is there.
+    disk.sync().expect("a disk");
+    (campaign, database)
+}
+
+#[test]
+fn what_was_accepted_survives_power_cuts_of_the_databases_machine() {
+    let Some(disk) = disk() else { return };
+    let (mut campaign, mut database) = on_a_database(&disk);
+    while campaign.rounds() < cuts() && campaign.faults.is_empty() {
+        campaign.cut_power_of(&mut database, &disk, "");
+    }
+    campaign.audit();
+    tell(&format!("power cuts of a database: {campaign}"));
+    let faults = std::mem::take(&mut campaign.faults);
+    drop((campaign, database));
+    assert_eq!(faults, Vec::<String>::new());
+}
+
+#[test]
+fn commits_of_a_database_that_do_not_wait_for_the_disk_are_seen_to_lose() {
+    let Some(disk) = disk() else { return };
+    let (mut campaign, mut database) = on_a_database(&disk);
+    while campaign.rounds() < 4 * cuts() && campaign.faults.is_empty() {
+        campaign.cut_power_of(&mut database, &disk, "break:commit-without-fsync");
+    }
+    tell(&format!("power cuts of a database without fsync: {campaign}"));
+    let faults = std::mem::take(&mut campaign.faults);
+    drop((campaign, database));
     assert!(faults.iter().any(|fault| fault.contains("is lost")), "nothing was lost: {faults:?}");
 }
 

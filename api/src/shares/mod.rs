@@ -1,6 +1,6 @@
 //! Work that is shared: each server has some of the partitions, and stands by for some that another has.
 //!
-//! Every server calls the roster each second and comes to the same [plan]. What it is to have and another still has it
+//! Every server calls the roster each second and comes to the same plan (`plan`). What it is to have and another still has it
 //! gets ready for; that one hands it over once it is ready. Nobody orders anybody about: whatever servers think of each
 //! other, a share is worked on under its term and its fences alone.
 

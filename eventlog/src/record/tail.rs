@@ -142,7 +142,9 @@ impl Tail {
         match self.record.read_after(Select::All, known, ROWS).await {
             Ok(rows) if !rows.is_empty() => {
                 let mut window = self.window();
-                rows.into_iter().for_each(|row| drop(window.take(row)));
+                for row in rows {
+                    window.take(row);
+                }
                 drop(window);
                 self.tell();
             }

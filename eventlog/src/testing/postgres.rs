@@ -25,24 +25,32 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Where PostgreSQL's programs are, where they are not in one of the usual places.
 const PROGRAMS: &str = "CXENGAGE_TEST_POSTGRES";
 
-/// Makes and runs a server in `$1` with the programs in `$2`, until nobody holds the other end of stdin any more.
+/// Makes and runs a server with its socket in `$1`, the programs in `$2` and its files in `$3`, until nobody holds the other
+/// end of stdin any more.
 const KEEPER: &str = r#"
 for libraries in "$2"/../../../*-linux-gnu; do export LD_LIBRARY_PATH="$libraries"; done
-"$2/initdb" -D "$1/db" -U cxengage -A trust -E UTF8 --locale=C -k --no-sync >"$1/log" 2>&1 || exit 1
-"$2/pg_ctl" -D "$1/db" -l "$1/log" -w -t 60 -o "-c listen_addresses='' -c unix_socket_directories='$1' \
--c max_connections=200 -c shared_buffers=32MB" start >/dev/null 2>&1 || exit 1
+control() { "$2/pg_ctl" -D "$3" -l "$1/log" -w -t 60 "$4" "$5" "$6" >/dev/null 2>&1; }
+settings="-c listen_addresses='' -c unix_socket_directories='$1' -c max_connections=200 -c shared_buffers=32MB"
+"$2/initdb" -D "$3" -U cxengage -A trust -E UTF8 --locale=C -k --no-sync >"$1/log" 2>&1 || exit 1
+control "$@" start -o "$settings" || exit 1
 echo ready
 while read -r order; do
-    "$2/pg_ctl" -D "$1/db" -l "$1/log" -w -t 60 -m "$order" restart >/dev/null 2>&1 || exit 1
+    case "$order" in
+        # The process that it names has died, whether or not anybody has taken note of that yet.
+        start) rm -f "$3/postmaster.pid" "$1"/.s.PGSQL.*; control "$@" start -o "$settings" || exit 1 ;;
+        *) control "$@" restart -m "$order" || exit 1 ;;
+    esac
     echo ready
 done
-"$2/pg_ctl" -D "$1/db" -m immediate -w stop >/dev/null 2>&1
+"$2/pg_ctl" -D "$3" -m immediate -w stop >/dev/null 2>&1
 rm -rf "$1"
 "#;
 
 /// A running PostgreSQL, in a folder that goes away with it.
 pub struct PostgresServer {
     folder: PathBuf,
+    /// Where its files are.
+    files: PathBuf,
     // Closing it is what ends the server.
     orders: Option<ChildStdin>,
     answers: BufReader<std::process::ChildStdout>,
@@ -55,20 +63,32 @@ impl PostgresServer {
     /// # Panics
     /// If PostgreSQL's programs are not there (`tests/run` puts them under target/tools), or do not run.
     pub fn start() -> Self {
+        Self::start_in(None)
+    }
+
+    /// The same with its files in a folder that is given, and is not there yet.
+    ///
+    /// # Panics
+    /// As [`Self::start`].
+    pub fn start_in(files: Option<PathBuf>) -> Self {
         let programs = programs();
         let folder = tempfile::Builder::new().prefix("cxpg").tempdir().expect("a folder").keep();
+        let files = files.unwrap_or_else(|| folder.join("db"));
+        std::fs::create_dir(&files).expect("a folder for its files");
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", KEEPER, "keeper"]).arg(&folder).arg(&programs);
+        command.args(["-c", KEEPER, "keeper"]).arg(&folder).arg(&programs).arg(&files);
         if let Some((user, group)) = not_root() {
             // PostgreSQL refuses to run as root.
-            std::os::unix::fs::chown(&folder, Some(user), Some(group)).expect("the folder given away");
+            for folder in [&folder, &files] {
+                std::os::unix::fs::chown(folder, Some(user), Some(group)).expect("the folder given away");
+            }
             command.uid(user).gid(group);
         }
         command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut keeper = command.spawn().expect("a shell");
         let orders = keeper.stdin.take();
         let answers = BufReader::new(keeper.stdout.take().expect("its answers"));
-        let mut server = Self { folder, orders, answers, keeper };
+        let mut server = Self { folder, files, orders, answers, keeper };
         server.ready();
         server
     }
@@ -83,19 +103,11 @@ impl PostgresServer {
     /// # Panics
     /// If it does not run, or this is no Linux.
     pub fn cpu_seconds(&self) -> f64 {
-        let file = std::fs::read_to_string(self.folder.join("db/postmaster.pid")).expect("it runs");
-        let postmaster = file.lines().next().expect("a process").to_owned();
-        let stat = |process: &str| {
-            let text = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-            let fields = text.rsplit(") ").next()?.split_whitespace().map(str::to_owned);
-            Some(fields.collect::<Vec<_>>())
-        };
+        let postmaster = self.postmaster();
         let ticks = |stat: &[String], fields: std::ops::Range<usize>| {
             stat[fields].iter().filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>()
         };
-        let processes = std::fs::read_dir("/proc").expect("processes").flatten();
-        let children = processes.filter_map(|entry| stat(entry.file_name().to_str()?));
-        let own: f64 = children.filter(|stat| stat[1] == postmaster).map(|stat| ticks(&stat, 11..13)).sum();
+        let own: f64 = children(&postmaster).iter().map(|(_, stat)| ticks(stat, 11..13)).sum();
         // Its own, and that of its children who have ended.
         (own + stat(&postmaster).map_or(0.0, |stat| ticks(&stat, 11..15))) / 100.0
     }
@@ -109,6 +121,45 @@ impl PostgresServer {
         let orders = self.orders.as_mut().expect("it runs");
         writeln!(orders, "{mode}").and_then(|()| orders.flush()).expect("an order");
         self.ready();
+    }
+
+    fn postmaster(&self) -> String {
+        let file = std::fs::read_to_string(self.files.join("postmaster.pid")).expect("it runs");
+        file.lines().next().expect("a process").to_owned()
+    }
+
+    /// All its processes just now, the first of them before those that it has made.
+    ///
+    /// # Panics
+    /// If it does not run, or this is no Linux.
+    pub fn processes(&self) -> Vec<String> {
+        let postmaster = self.postmaster();
+        let children = children(&postmaster).into_iter().map(|(process, _)| process);
+        std::iter::once(postmaster.clone()).chain(children).collect()
+    }
+
+    /// Kills its [processes](Self::processes), as when its machine loses power, and waits until they are gone.
+    ///
+    /// # Panics
+    /// If they do not go.
+    pub fn kill(processes: &[String]) {
+        // One that has gone by itself is as good.
+        drop(Command::new("kill").arg("-9").args(processes).stderr(Stdio::null()).status());
+        let (began, gone) = (Instant::now(), |process: &String| {
+            stat(process).is_none_or(|stat| stat.first().is_some_and(|state| state == "Z"))
+        });
+        while !processes.iter().all(gone) {
+            assert!(began.elapsed() < PATIENCE, "PostgreSQL's processes do not go");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Starts it again after it was [killed](Self::kill).
+    ///
+    /// # Panics
+    /// If it does not come back.
+    pub fn run(&mut self) {
+        self.restart("start");
     }
 
     fn ready(&mut self) {
@@ -128,6 +179,20 @@ impl Drop for PostgresServer {
             tracing::warn!(%error, "PostgreSQL's keeper was not waited for");
         }
     }
+}
+
+/// What Linux says of a process, from its state on; nothing if it is gone.
+fn stat(process: &str) -> Option<Vec<String>> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    Some(text.rsplit(") ").next()?.split_whitespace().map(str::to_owned).collect())
+}
+
+/// The children of a process, with what is said of them.
+fn children(of: &str) -> Vec<(String, Vec<String>)> {
+    let processes = std::fs::read_dir("/proc").expect("processes").flatten();
+    let named = processes.filter_map(|entry| entry.file_name().into_string().ok());
+    let all = named.filter_map(|process| stat(&process).map(|stat| (process, stat)));
+    all.filter(|(_, stat)| stat.get(1).is_some_and(|parent| parent == of)).collect()
 }
 
 /// The server that all tests of this process share.

@@ -93,6 +93,11 @@ impl Server {
         Self::on(WITH_FAULTS, None, home)
     }
 
+    /// The same on a data folder that is given.
+    pub fn at_with_faults_in(data: PathBuf, home: Home) -> Self {
+        Self::on(WITH_FAULTS, Some(data), home)
+    }
+
     /// Where it keeps the record.
     pub fn home(&self) -> &Home {
         &self.home

@@ -62,6 +62,9 @@ pub(super) async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::E
                CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') \
                THEN set_config('synchronous_commit', 'on', false) END";
     connection.execute(set).await?;
+    if crate::broken!("commit-without-fsync") {
+        connection.execute("SET synchronous_commit = off").await?;
+    }
     Ok(())
 }
 

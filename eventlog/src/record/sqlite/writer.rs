@@ -201,7 +201,9 @@ impl Worker {
                     shown.extend(moved.configurations);
                 }
                 let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-                moved.rows.into_iter().for_each(|row| drop(newest.take(row)));
+                for row in moved.rows {
+                    newest.take(row);
+                }
                 drop(newest);
                 // Before the answers: whoever has one finds its rows by the head.
                 self.head.send_if_modified(|head| std::mem::replace(head, moved.head) != moved.head);
