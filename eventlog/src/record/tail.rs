@@ -105,22 +105,19 @@ impl Tail {
     /// brought in time.
     pub async fn watch(self: Arc<Self>) {
         let mut below = self.record.head();
-        let mut patience: Option<Instant> = None;
+        let mut patience: Option<(Head, Instant)> = None;
         loop {
             let end = *below.borrow_and_update();
-            if end.position <= self.head.borrow().position {
-                patience = None;
-                if below.changed().await.is_err() {
-                    return;
-                }
-            } else if !self.brought.get().is_some_and(|holds| holds()) {
+            let behind = self.is_behind(end);
+            if behind && !self.brought.get().is_some_and(|holds| holds()) {
                 self.read_up_to(end).await;
-            } else {
-                let over = *patience.get_or_insert_with(|| Instant::now() + PATIENCE);
-                tokio::select! {
-                    changed = below.changed() => if changed.is_err() { return },
-                    () = sleep_until(over) => {
-                        patience = None;
+            } else if behind && patience.is_none() {
+                patience = Some((end, Instant::now() + PATIENCE));
+            }
+            tokio::select! {
+                changed = below.changed() => if changed.is_err() { return },
+                () = over(patience) => {
+                    if let Some((end, _)) = patience.take() && self.is_behind(end) {
                         self.counts[2].fetch_add(1, Ordering::Relaxed);
                         self.read_up_to(end).await;
                     }
@@ -129,8 +126,12 @@ impl Tail {
         }
     }
 
+    fn is_behind(&self, end: Head) -> bool {
+        self.head.borrow().position < end.position
+    }
+
     async fn read_up_to(&self, end: Head) {
-        while self.head.borrow().position < end.position {
+        while self.is_behind(end) {
             self.read_on(end).await;
         }
     }
@@ -162,6 +163,13 @@ impl Tail {
     fn window(&self) -> MutexGuard<'_, Window> {
         // Whole at every moment, so a panic elsewhere does not spoil it.
         self.window.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn over(patience: Option<(Head, Instant)>) {
+    match patience {
+        Some((_, at)) => sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

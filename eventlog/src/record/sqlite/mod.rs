@@ -31,7 +31,6 @@ use self::reader::{Page, Readers};
 use self::writer::{Configurations, Writer};
 use super::clock::{Clock, SystemClock};
 use super::row::well_formed;
-use super::window::Window;
 use super::{Error, Fence, Head, Item, Outcome, Record, Recorded, Select};
 
 /// The file of the record in the data folder.
@@ -95,7 +94,7 @@ impl SqliteRecord {
             );
         }
         let configurations = Arc::new(RwLock::new(state.configurations.clone()));
-        let newest = Arc::new(newest::Rows::new(Window::after(state.head.position)));
+        let newest = newest::none_after(state.head.position);
         let shown = (Arc::clone(&configurations), Arc::clone(&newest));
         let (writer, head) = Writer::start(connection, lock, state, shown, &options)?;
         let readers = Readers::new(&path, options.readers);
@@ -113,7 +112,7 @@ impl SqliteRecord {
         let connection = schema::open_reader(&path)?;
         let state = group::State::load(&connection).map_err(failed)?;
         let (_, head) = watch::channel(state.head);
-        let newest = Arc::new(newest::Rows::new(Window::after(state.head.position)));
+        let newest = newest::none_after(state.head.position);
         let configurations = Arc::new(RwLock::new(state.configurations));
         let readers = Readers::new(&path, options.readers);
         Ok(Arc::new(Self { readers, writer: None, configurations, newest, head, clock: options.clock }))

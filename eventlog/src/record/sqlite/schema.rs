@@ -126,6 +126,9 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
         )));
     }
     migrate(&mut connection, found)?;
+    if found < FORMAT && !empty_log(&connection).map_err(failed)? {
+        tracing::info!("what was before the migration is still in the write-ahead log, which a reader holds");
+    }
     connection.execute_batch(OVERWRITING).map_err(failed)?;
     if crate::broken!("commit-without-fsync") {
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
