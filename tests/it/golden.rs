@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use eventlog::testing::postgres;
 use serde_json::{Value, json};
-use system_tests::harness::{Server, Tenant, command, on_database, wait_for};
+use system_tests::harness::{Home, Server, Tenant, command, on_database, wait_for};
 
 /// The lists and items that are asked for.
 const ASKED: [&str; 13] = [
@@ -28,6 +29,20 @@ fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden")
 }
 
+/// The record in a folder of a release, and that of a database.
+const RECORD: &str = "log.db";
+const DUMP: &str = "record.sql";
+
+/// The folders in which releases left a record of that kind.
+fn left(record: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(golden()).expect("golden folders");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let mut folders: Vec<_> = paths.filter(|path| path.join(record).is_file()).collect();
+    folders.sort();
+    assert!(!folders.is_empty(), "{record}");
+    folders
+}
+
 fn read(file: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display())))
         .unwrap_or_else(|error| panic!("{}: {error}", file.display()))
@@ -36,18 +51,17 @@ fn read(file: &Path) -> Value {
 /// A server on a copy of a folder, not started yet.
 fn copied(folder: &Path) -> Server {
     Server::prepared(|to| {
-        std::fs::create_dir(to).expect("made");
-        for file in ["log.db", "master.key"] {
-            std::fs::copy(folder.join(file), to.join(file)).expect("copied");
-        }
-        #[cfg(unix)]
-        {
-            // A repository keeps no modes.
-            use std::os::unix::fs::PermissionsExt;
-            let owner = PermissionsExt::from_mode(0o600);
-            std::fs::set_permissions(to.join("master.key"), owner).expect("permitted");
-        }
+        copy_key(folder, to);
+        std::fs::copy(folder.join(RECORD), to.join(RECORD)).expect("copied");
     })
+}
+
+fn copy_key(from: &Path, to: &Path) {
+    std::fs::create_dir(to).expect("made");
+    std::fs::copy(from.join("master.key"), to.join("master.key")).expect("copied");
+    // A repository keeps no modes.
+    let owner = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(to.join("master.key"), owner).expect("permitted");
 }
 
 fn client(server: &Server, folder: &Path) -> Tenant {
@@ -74,38 +88,49 @@ fn what_earlier_releases_left_is_read_and_goes_on() {
     if on_database() {
         return; // this is about a store in a folder
     }
-    let mut folders: Vec<_> = std::fs::read_dir(golden())
-        .expect("golden folders")
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.is_dir())
-        .collect();
-    folders.sort();
-    assert!(!folders.is_empty());
-    for folder in folders {
-        let name = folder.display();
+    for folder in left(RECORD) {
         let mut server = copied(&folder);
         server.run(&[]);
-        let acme = client(&server, &folder);
-        for (path, said) in read(&folder.join("answers.json")).as_object().expect("answers") {
-            let now = acme.get(path).expect(200);
-            assert!(holds(said, &now), "{name}: {path}:\nsaid {said}\n now {now}");
-        }
-        let (code, stdout, stderr) = server.cli(&["replay", "--tenant", "acme"]);
-        assert_eq!(code, Some(0), "{name}: {stdout}{stderr}");
-        let (_, _, counts) = server.cli(&["events", "--tenant", "acme"]);
-        assert!(counts.contains("1 erased"), "{name}: {counts}");
-
-        // What had been contributed still counts, and what was waited for is still waited for.
-        acme.event(json!({"id": "half", "type": "half"}));
-        let matches = acme.wait_entries("half", "match", 1, |_| true);
-        assert_eq!(matches[0]["events"].as_array().map(Vec::len), Some(2), "{name}: {}", matches[0]);
-        acme.event(json!({"id": "waiting", "type": "paid"}));
-        acme.wait_reactions("waiting", 1);
-        let kept = acme.entries("waiting", "send").pop().expect("a send");
-        assert_eq!(kept["params"]["message"], "Dear waiting, from TM2", "{name}: the template it began with");
-        let (code, stdout, stderr) = server.cli(&["replay", "--tenant", "acme"]);
-        assert_eq!(code, Some(0), "{name}: {stdout}{stderr}");
+        goes_on(&server, &folder);
     }
+}
+
+#[test]
+fn what_earlier_releases_left_in_a_database_is_read_and_goes_on() {
+    if on_database() {
+        return; // once is enough: its database is its own
+    }
+    for folder in left(DUMP) {
+        let dump = std::fs::read_to_string(folder.join(DUMP)).expect("read");
+        let mut server = Server::at(Home::restored(&dump));
+        copy_key(&folder, &server.data_dir());
+        server.run(&[]);
+        goes_on(&server, &folder);
+    }
+}
+
+/// What a release said is said still, and what it had begun goes on.
+fn goes_on(server: &Server, folder: &Path) {
+    let (name, acme) = (folder.display(), client(server, folder));
+    for (path, said) in read(&folder.join("answers.json")).as_object().expect("answers") {
+        let now = acme.get(path).expect(200);
+        assert!(holds(said, &now), "{name}: {path}:\nsaid {said}\n now {now}");
+    }
+    let (code, stdout, stderr) = server.cli(&["replay", "--tenant", "acme"]);
+    assert_eq!(code, Some(0), "{name}: {stdout}{stderr}");
+    let (_, _, counts) = server.cli(&["events", "--tenant", "acme"]);
+    assert!(counts.contains("1 erased"), "{name}: {counts}");
+
+    // What had been contributed still counts, and what was waited for is still waited for.
+    acme.event(json!({"id": "half", "type": "half"}));
+    let matches = acme.wait_entries("half", "match", 1, |_| true);
+    assert_eq!(matches[0]["events"].as_array().map(Vec::len), Some(2), "{name}: {}", matches[0]);
+    acme.event(json!({"id": "waiting", "type": "paid"}));
+    acme.wait_reactions("waiting", 1);
+    let kept = acme.entries("waiting", "send").pop().expect("a send");
+    assert_eq!(kept["params"]["message"], "Dear waiting, from TM2", "{name}: the template it began with");
+    let (code, stdout, stderr) = server.cli(&["replay", "--tenant", "acme"]);
+    assert_eq!(code, Some(0), "{name}: {stdout}{stderr}");
 }
 
 #[test]
@@ -113,12 +138,7 @@ fn what_a_newer_release_left_is_refused_with_both_numbers_and_not_touched() {
     if on_database() {
         return; // this is about a store in a folder
     }
-    let folder = std::fs::read_dir(golden())
-        .expect("golden folders")
-        .map(|entry| entry.expect("an entry").path())
-        .find(|path| path.is_dir())
-        .expect("a golden folder");
-    let server = copied(&folder);
+    let server = copied(&left(RECORD)[0]);
     let file = server.data_dir().join("log.db");
     let mut bytes = std::fs::read(&file).expect("read");
     // SQLite keeps the format number there, as four bytes.
@@ -157,9 +177,33 @@ fn make_the_folder_of_this_release() {
     if on_database() {
         return; // this is about a store in a folder
     }
-    let folder =
-        PathBuf::from(std::env::var("CXENGAGE_GOLDEN").expect("CXENGAGE_GOLDEN names the new folder"));
-    let server = Server::start();
+    let (server, folder) = (Server::start(), new_folder());
+    let said = made(&server);
+    let (code, _, stderr) = server.cli(&["backup", "--to", folder.to_str().expect("UTF-8")]);
+    assert_eq!(code, Some(0), "{stderr}");
+    leave(&server, &folder, said);
+}
+
+#[test]
+#[ignore = "makes a folder: tests/golden/make runs it"]
+fn make_the_database_of_this_release() {
+    if on_database() {
+        return; // its database is its own
+    }
+    let (mut server, folder) = (Server::at(Home::database()), new_folder());
+    server.run(&[]);
+    let said = made(&server);
+    std::fs::create_dir(&folder).expect("made");
+    std::fs::write(folder.join(DUMP), postgres::dumped(server.home().url())).expect("written");
+    leave(&server, &folder, said);
+}
+
+fn new_folder() -> PathBuf {
+    PathBuf::from(std::env::var("CXENGAGE_GOLDEN").expect("CXENGAGE_GOLDEN names the new folder"))
+}
+
+/// Has a little of everything happen; the client, and what is answered.
+fn made(server: &Server) -> (Value, Value) {
     let admin = server.admin();
     admin.post("/1.0/tenants", &json!({"id": "acme", "name": "Acme Ltd"})).expect(201);
     let (id, secret) = admin.new_client("acme", None);
@@ -168,15 +212,17 @@ fn make_the_folder_of_this_release() {
     happen(&acme);
     let answers: BTreeMap<&str, Value> =
         ASKED.into_iter().map(|path| (path, acme.get(path).expect(200))).collect();
-    let (code, _, stderr) = server.cli(&["backup", "--to", folder.to_str().expect("UTF-8")]);
-    assert_eq!(code, Some(0), "{stderr}");
+    (json!({"id": id, "secret": secret}), json!(answers))
+}
+
+fn leave(server: &Server, folder: &Path, (client, answers): (Value, Value)) {
     std::fs::copy(server.data_dir().join("master.key"), folder.join("master.key")).expect("copied");
     let write = |name: &str, value: Value| {
         let text = serde_json::to_string_pretty(&value).expect("JSON");
         std::fs::write(folder.join(name), text + "\n").expect("written");
     };
-    write("client.json", json!({"id": id, "secret": secret}));
-    write("answers.json", json!(answers));
+    write("client.json", client);
+    write("answers.json", answers);
 }
 
 /// A little of everything.

@@ -7,8 +7,8 @@ use domain::ids::Position;
 use super::row::BEGINNING;
 use super::{Recorded, Select, StreamKind};
 
-/// How much is kept, by the rows' payloads and what surrounds them.
-const BYTES: usize = 64 * 1024 * 1024;
+/// How much is kept, by the rows' payloads and what surrounds them: whoever follows the record is some milliseconds behind.
+const BYTES: usize = 16 * 1024 * 1024;
 
 /// What surrounds a payload, about.
 const AROUND: usize = 320;
@@ -19,7 +19,6 @@ pub(crate) struct Window {
     /// What the rows come after.
     after: Position,
     used: usize,
-    bytes: usize,
 }
 
 /// What a row was to the window.
@@ -33,12 +32,7 @@ pub(crate) enum Taken {
 impl Window {
     /// An empty one that begins after a position.
     pub(crate) fn after(after: Position) -> Self {
-        Self::of_bytes(after, BYTES)
-    }
-
-    /// The same, of another size.
-    pub(crate) fn of_bytes(after: Position, bytes: usize) -> Self {
-        Self { rows: VecDeque::new(), after, used: 0, bytes }
+        Self { rows: VecDeque::new(), after, used: 0 }
     }
 
     /// Up to where rows are here.
@@ -59,11 +53,11 @@ impl Window {
         }
         let follows = row.position.0 == end.0 + 1 || crate::broken!("no-gap-check");
         if !follows {
-            *self = Self::of_bytes(Position(row.position.0 - 1), self.bytes);
+            *self = Self::after(Position(row.position.0 - 1));
         }
         self.used += row.payload.len() + AROUND;
         self.rows.push_back(row);
-        while self.used > self.bytes && self.rows.len() > 1 {
+        while self.used > BYTES && self.rows.len() > 1 {
             if let Some(dropped) = self.rows.pop_front() {
                 self.used = self.used.saturating_sub(dropped.payload.len() + AROUND);
                 self.after = dropped.position;

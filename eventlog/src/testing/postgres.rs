@@ -281,6 +281,30 @@ pub async fn held_by(url: &str, server: &str) -> Vec<String> {
     held.unwrap_or_default()
 }
 
+/// What `pg_dump` says of the record in a database, as statements.
+///
+/// # Panics
+/// If it cannot say.
+pub fn dumped(url: &str) -> String {
+    let mut dump = Command::new(programs().join("pg_dump"));
+    dump.args(["--schema=cxengage", "--inserts", "--no-owner", "--no-privileges", url]);
+    let output = dump.output().expect("pg_dump runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    // What is meant for psql alone is left out.
+    text.lines().filter(|line| !line.starts_with('\\')).map(|line| format!("{line}\n")).collect()
+}
+
+/// Makes a record of what was [dumped](dumped), in a database that has none.
+///
+/// # Panics
+/// If that is not how it was.
+pub async fn restore(url: &str, dump: &str) {
+    let mut connection = connect(url).await;
+    connection.execute(dump).await.expect("a record");
+    connection.close().await.expect("a farewell");
+}
+
 /// The rows of the record in a database as COPY writes them, in pieces of so many.
 ///
 /// # Panics

@@ -50,6 +50,16 @@ impl Home {
         Self { database: Some(waited(postgres::new_database(server))), nats: None }
     }
 
+    /// A database with the record that was dumped as these statements.
+    ///
+    /// # Panics
+    /// If they make none.
+    pub fn restored(dump: &str) -> Self {
+        let home = Self::database();
+        waited(postgres::restore(home.url(), dump));
+        home
+    }
+
     /// A copy of a database that no server uses just now, as it is.
     ///
     /// # Panics

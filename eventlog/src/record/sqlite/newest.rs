@@ -9,15 +9,12 @@ use super::SqliteRecord;
 use crate::record::window::Window;
 use crate::record::{Error, Layer, Record, Recorded, Select};
 
-/// How much of them is kept: whoever follows the record is some milliseconds behind it.
-const BYTES: usize = 16 * 1024 * 1024;
-
 /// The rows that were committed last.
 pub(super) type Rows = Mutex<Window>;
 
 /// None yet, of a record that ends there.
 pub(super) fn none_after(end: Position) -> Arc<Rows> {
-    Arc::new(Rows::new(Window::of_bytes(end, BYTES)))
+    Arc::new(Rows::new(Window::after(end)))
 }
 
 /// A record in a SQLite file, whose newest rows are read from memory.
