@@ -295,7 +295,7 @@ pub fn dumped(url: &str) -> String {
     text.lines().filter(|line| !line.starts_with('\\')).map(|line| format!("{line}\n")).collect()
 }
 
-/// Makes a record of what was [dumped](dumped), in a database that has none.
+/// Makes a record of what was [`dumped`], in a database that has none.
 ///
 /// # Panics
 /// If that is not how it was.
