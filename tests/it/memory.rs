@@ -12,9 +12,8 @@ const CUSTOMERS: usize = 12_000;
 /// Events in a request.
 const BATCH: usize = 1_000;
 
-/// What the last rounds may have more than the middle ones: buffers and caches that are not full yet. The largest, the
-/// versions of 65,536 streams that the record's writer keeps at hand, is not before the hundredth round.
-const SLACK_KIB: u64 = 32 * 1024;
+/// What the last rounds may have more than the middle ones: buffers and caches that are not full yet.
+const SLACK_KIB: u64 = 16 * 1024;
 
 #[expect(clippy::print_stderr, reason = "a measurement is shown where the harness of cargo shows it")]
 fn report(line: &str) {
