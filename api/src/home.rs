@@ -64,8 +64,12 @@ impl Home {
                 return Err(misplaced(&config.data_dir.join(DATABASE), "it goes with another database"));
             }
         }
-        let (all, stored) = (record.clone(), record.clone());
-        Ok(Self { record: all, stored, files: record.clone(), shared: Some((record, lock)) })
+        Ok(Self {
+            record: record.clone(),
+            stored: record.clone(),
+            files: record.clone(),
+            shared: Some((record, lock)),
+        })
     }
 
     /// The database, where other servers may use it too.

@@ -33,8 +33,7 @@ impl Lease {
         Self::Own
     }
 
-    /// How far its holder says it has come.
-    pub(crate) fn progress(&self) -> watch::Receiver<Position> {
+    fn progress(&self) -> watch::Receiver<Position> {
         match self {
             Self::Own => watch::channel(Position(0)).1,
             Self::Shared(term) => term.progress(),

@@ -186,8 +186,7 @@ impl Part {
 
     fn begin(&mut self, stop: &CancellationToken) -> impl Future<Output = Result<(), Error>> + use<> {
         let end = stop.child_token();
-        let lease = Lease::Shared(self.term.clone());
-        self.turns = Some((end.clone(), lease.progress()));
-        take_turns(lease, self.engine.clone(), end)
+        self.turns = Some((end.clone(), self.term.progress()));
+        take_turns(Lease::Shared(self.term.clone()), self.engine.clone(), end)
     }
 }

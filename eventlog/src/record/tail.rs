@@ -5,7 +5,7 @@
 //! see the same rows in the same order.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,7 +13,7 @@ use domain::ids::Position;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::window::{Taken, Window};
+use super::window::{Shared, Taken, Window};
 use super::{Error, Head, Layer, Record, Recorded, Select};
 
 /// How many rows are read at a time.
@@ -38,7 +38,7 @@ pub struct Counts {
 /// A record with its newest rows in memory.
 pub struct Tail {
     record: Arc<dyn Record>,
-    window: Mutex<Window>,
+    window: Shared,
     head: watch::Sender<Head>,
     /// Whether rows are brought just now, where they are brought at all.
     brought: OnceLock<Box<dyn Fn() -> bool + Send + Sync>>,
@@ -51,7 +51,7 @@ impl Tail {
         let end = *record.head().borrow();
         Arc::new(Self {
             record,
-            window: Mutex::new(Window::after(end.position)),
+            window: Shared::after(end.position),
             head: watch::channel(end).0,
             brought: OnceLock::new(),
             counts: Default::default(),
@@ -83,7 +83,7 @@ impl Tail {
             count(unreadable);
             return;
         };
-        match self.window().take(row) {
+        match self.window.lock().take(row) {
             Taken::Next => count(brought),
             Taken::AfterGap => {
                 count(gaps);
@@ -95,7 +95,7 @@ impl Tail {
 
     /// Tells the readers up to where rows are here.
     pub(crate) fn tell(&self) {
-        let window = self.window();
+        let window = self.window.lock();
         let Some(last) = window.last() else { return };
         let head = Head { position: last.position, stamp: last.stamp };
         head.advance(&self.head);
@@ -139,18 +139,14 @@ impl Tail {
     /// Reads what follows, for a record that ends there. What cannot be read is left to the readers, who are told that
     /// it is there, and find out why.
     async fn read_on(&self, end: Head) {
-        let known = self.window().end();
+        let known = self.window.lock().end();
         match self.record.read_after(Select::All, known, ROWS).await {
             Ok(rows) if !rows.is_empty() => {
-                let mut window = self.window();
-                for row in rows {
-                    window.take(row);
-                }
-                drop(window);
+                self.window.lock().take_all(rows);
                 self.tell();
             }
             _ => {
-                let mut window = self.window();
+                let mut window = self.window.lock();
                 if window.end() == known {
                     *window = Window::after(end.position);
                 }
@@ -158,11 +154,6 @@ impl Tail {
                 end.advance(&self.head);
             }
         }
-    }
-
-    fn window(&self) -> MutexGuard<'_, Window> {
-        // Whole at every moment, so a panic elsewhere does not spoil it.
-        self.window.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -185,14 +176,8 @@ impl Layer for Tail {
         after: Position,
         limit: usize,
     ) -> Result<Vec<Recorded>, Error> {
-        let here = {
-            let window = self.window();
-            window.read(&select, after, self.head.borrow().position, limit)
-        };
-        match here {
-            Some(rows) => Ok(rows),
-            None => self.record.read_after(select, after, limit).await,
-        }
+        let end = self.head.borrow().position;
+        self.window.read_after((&*self.record, end), select, after, limit).await
     }
 
     fn head(&self) -> watch::Receiver<Head> {

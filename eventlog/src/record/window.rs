@@ -1,11 +1,12 @@
 //! The record's newest rows in memory, without a gap.
 
 use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use domain::ids::Position;
 
 use super::row::BEGINNING;
-use super::{Recorded, Select, StreamKind};
+use super::{Error, Record, Recorded, Select, StreamKind};
 
 /// How much is kept, by the rows' payloads and what surrounds them: whoever follows the record is some milliseconds behind.
 const BYTES: usize = 16 * 1024 * 1024;
@@ -19,6 +20,36 @@ pub(crate) struct Window {
     /// What the rows come after.
     after: Position,
     used: usize,
+}
+
+/// The window as whoever fills it and its readers share it.
+pub(crate) struct Shared(Mutex<Window>);
+
+impl Shared {
+    /// An empty one that begins after a position.
+    pub(crate) fn after(after: Position) -> Self {
+        Self(Mutex::new(Window::after(after)))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Window> {
+        // Whole at every moment, so a panic elsewhere does not spoil it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Rows after a position of a record that is known to end there: from here if all of them are, or from the record.
+    pub(crate) async fn read_after(
+        &self,
+        (record, end): (&dyn Record, Position),
+        select: Select,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<Recorded>, Error> {
+        let here = self.lock().read(&select, after, end, limit);
+        match here {
+            Some(rows) => Ok(rows),
+            None => record.read_after(select, after, limit).await,
+        }
+    }
 }
 
 /// What a row was to the window.
@@ -64,6 +95,13 @@ impl Window {
             }
         }
         if follows { Taken::Next } else { Taken::AfterGap }
+    }
+
+    /// Takes rows in, one after the other.
+    pub(crate) fn take_all(&mut self, rows: Vec<Recorded>) {
+        for row in rows {
+            self.take(row);
+        }
     }
 
     /// Rows after a position up to `end`, at most `limit`, if all of them are here; they may reach further.

@@ -73,24 +73,18 @@ struct Plan {
 }
 
 fn plan(select: &Select) -> Plan {
-    let by = |filter: &'static str, values| Plan { filter: filter.into(), place: "position", values };
     let text = |tenant: &TenantId| tenant.0.clone();
     match select {
         Select::All => by("true", vec![]),
         Select::Domain => by("aggregate_type NOT IN ('customer', 'mark')", vec![]),
         Select::Configuration(None) => by("configures", vec![]),
         Select::Configuration(Some(tenant)) => by("configures AND tenant = $1", vec![text(tenant)]),
-        Select::Matching(share) => Plan {
-            filter: format!(
-                "(configures OR (previous IS NOT NULL AND partition % {} = {}))",
-                share.of(),
-                share.number()
-            )
-            .into(),
-            place: "position",
-            values: vec![],
-        },
-        Select::Reacting => Plan { filter: reacting().into(), place: "position", values: vec![] },
+        Select::Matching(share) => {
+            let (of, number) = (share.of(), share.number());
+            let theirs = format!("(configures OR (previous IS NOT NULL AND partition % {of} = {number}))");
+            by(theirs, vec![])
+        }
+        Select::Reacting => by(reacting(), vec![]),
         Select::Tenant(tenant) => by("tenant = $1", vec![text(tenant)]),
         Select::CustomerEvents(tenant) => {
             by("tenant = $1 AND aggregate_type = 'customer'", vec![text(tenant)])
@@ -100,6 +94,10 @@ fn plan(select: &Select) -> Plan {
         }
         Select::Stream(id) => stream(id),
     }
+}
+
+fn by(filter: impl Into<Cow<'static, str>>, values: Vec<String>) -> Plan {
+    Plan { filter: filter.into(), place: "position", values }
 }
 
 fn stream(id: &StreamId) -> Plan {

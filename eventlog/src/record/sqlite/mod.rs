@@ -31,6 +31,7 @@ use self::reader::{Page, Readers};
 use self::writer::{Configurations, Writer};
 use super::clock::{Clock, SystemClock};
 use super::row::well_formed;
+use super::window::Shared;
 use super::{Error, Fence, Head, Item, Outcome, Record, Recorded, Select};
 
 /// The file of the record in the data folder.
@@ -69,7 +70,8 @@ pub struct SqliteRecord {
     /// None where the record was opened for reading only.
     writer: Option<Writer>,
     configurations: Arc<Configurations>,
-    newest: Arc<newest::Rows>,
+    /// The rows that were committed last.
+    newest: Arc<Shared>,
     head: watch::Receiver<Head>,
     clock: Arc<dyn Clock>,
 }
@@ -94,7 +96,7 @@ impl SqliteRecord {
             );
         }
         let configurations = Arc::new(RwLock::new(state.configurations.clone()));
-        let newest = newest::none_after(state.head.position);
+        let newest = Arc::new(Shared::after(state.head.position));
         let shown = (Arc::clone(&configurations), Arc::clone(&newest));
         let (writer, head) = Writer::start(connection, lock, state, shown, &options)?;
         let readers = Readers::new(&path, options.readers);
@@ -112,7 +114,7 @@ impl SqliteRecord {
         let connection = schema::open_reader(&path)?;
         let state = group::State::load(&connection).map_err(failed)?;
         let (_, head) = watch::channel(state.head);
-        let newest = newest::none_after(state.head.position);
+        let newest = Arc::new(Shared::after(state.head.position));
         let configurations = Arc::new(RwLock::new(state.configurations));
         let readers = Readers::new(&path, options.readers);
         Ok(Arc::new(Self { readers, writer: None, configurations, newest, head, clock: options.clock }))

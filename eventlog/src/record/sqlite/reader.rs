@@ -112,7 +112,6 @@ struct Plan {
 }
 
 fn plan(select: &Select) -> Plan {
-    let by = |index, filter: &'static str, values| plan_of(index, filter.into(), values);
     let text = |tenant: &TenantId| Value::Text(tenant.0.clone());
     match select {
         Select::All => by("NOT INDEXED", "1", vec![]),
@@ -129,7 +128,7 @@ fn plan(select: &Select) -> Plan {
             "(configures = 1 OR (previous IS NOT NULL AND partition % ?1 = ?2))",
             vec![Value::Integer(share.of().into()), Value::Integer(share.number().into())],
         ),
-        Select::Reacting => plan_of("NOT INDEXED", reacting().into(), vec![]),
+        Select::Reacting => by("NOT INDEXED", reacting(), vec![]),
         Select::Tenant(tenant) => by("INDEXED BY events_tenant", "tenant = ?1", vec![text(tenant)]),
         Select::CustomerEvents(tenant) => {
             by("INDEXED BY events_tenant", "tenant = ?1 AND aggregate_type = 'customer'", vec![text(tenant)])
@@ -141,8 +140,8 @@ fn plan(select: &Select) -> Plan {
     }
 }
 
-fn plan_of(index: &'static str, filter: Cow<'static, str>, values: Vec<Value>) -> Plan {
-    Plan { index, filter, place: "position", order: "position", values }
+fn by(index: &'static str, filter: impl Into<Cow<'static, str>>, values: Vec<Value>) -> Plan {
+    Plan { index, filter: filter.into(), place: "position", order: "position", values }
 }
 
 fn stream(id: &StreamId) -> Plan {

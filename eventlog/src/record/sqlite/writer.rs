@@ -14,8 +14,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::group::{self, State};
 use super::lock::FolderLock;
-use super::{Options, failed, newest, reader, schema};
+use super::{Options, failed, reader, schema};
 use crate::record::queue::{Append, Queue, answer, closed, refuse};
+use crate::record::window::Shared;
 use crate::record::{Error, Fence, Head, Item, Outcome};
 
 /// What the writer shows to readers in the same process.
@@ -62,7 +63,7 @@ impl Writer {
         connection: Connection,
         lock: FolderLock,
         state: State,
-        (configurations, newest): (Arc<Configurations>, Arc<newest::Rows>),
+        (configurations, newest): (Arc<Configurations>, Arc<Shared>),
         options: &Options,
     ) -> Result<(Self, watch::Receiver<Head>), Error> {
         let (jobs, queue) = mpsc::unbounded_channel();
@@ -132,7 +133,7 @@ struct Worker {
     connection: Connection,
     state: State,
     configurations: Arc<Configurations>,
-    newest: Arc<newest::Rows>,
+    newest: Arc<Shared>,
     head: watch::Sender<Head>,
     options: Options,
     _lock: FolderLock,
@@ -200,11 +201,7 @@ impl Worker {
                     let mut shown = self.configurations.write().unwrap_or_else(PoisonError::into_inner);
                     shown.extend(moved.configurations);
                 }
-                let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-                for row in moved.rows {
-                    newest.take(row);
-                }
-                drop(newest);
+                self.newest.lock().take_all(moved.rows);
                 // Before the answers: whoever has one finds its rows by the head.
                 self.head.send_if_modified(|head| std::mem::replace(head, moved.head) != moved.head);
                 answer(group, outcomes);
