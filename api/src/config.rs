@@ -108,6 +108,8 @@ pub struct Config {
     pub languages: dsl::Limits,
     /// About how many bytes the engine may hold of customers' states.
     pub engine_memory: usize,
+    /// With so many open reactions in memory, those that only wait are let out of it.
+    pub reactions_in_memory: usize,
     /// Id and secret of the admin client that is made if there is none.
     pub admin: Option<(String, String)>,
     /// Whether tenants' URLs may lead to private addresses.
@@ -142,6 +144,7 @@ impl Config {
             trusted_proxies: Vec::new(),
             languages: dsl::Limits::default(),
             engine_memory: Memory::half().0,
+            reactions_in_memory: notifier::runtime::Options::default().awake,
             admin: None,
             allow_private_addresses: false,
             bases: Bases::default(),

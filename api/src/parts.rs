@@ -91,7 +91,7 @@ pub(crate) fn system(
         door.clone(),
         home.places(NOTIFIER, &config.data_dir)?,
         endpoints(config, &outside),
-        notifier::runtime::Options { limits: dsl::Limits::STORED, ..notifier::runtime::Options::default() },
+        notifier_options(config),
     );
     let listeners = Listeners::new(listener::Tools {
         record: record.clone(),
@@ -132,6 +132,14 @@ fn engine_options(share: Share, memory: usize) -> engine::runtime::Options {
         return engine::runtime::Options { checkpoint_after: Duration::from_millis(20), ..options };
     }
     options
+}
+
+fn notifier_options(config: &Config) -> notifier::runtime::Options {
+    notifier::runtime::Options {
+        limits: dsl::Limits::STORED,
+        awake: config.reactions_in_memory,
+        ..notifier::runtime::Options::default()
+    }
 }
 
 /// The way out to third parties.

@@ -17,7 +17,8 @@ use crate::book::Book;
 use crate::disk::Disk;
 use crate::load::{self, CHANGING, STEADY};
 
-const ARGUMENTS: [&str; 1] = ["--allow-private-addresses"];
+/// Reactions that only wait are read back, so that crashes meet that too.
+const ARGUMENTS: [&str; 3] = ["--allow-private-addresses", "--reactions-in-memory", "2"];
 /// Checkpoints at short intervals, so that crashes meet them.
 const OFTEN: &str = "break:checkpoints-often";
 /// How long a round waits for the crash that is on order, before it kills.

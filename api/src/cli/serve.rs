@@ -66,6 +66,10 @@ pub(super) struct Options {
     /// over it is kept on disk.
     #[arg(long, env = "CXENGAGE_ENGINE_MEMORY", value_name = "BYTES", default_value_t = Memory::half(), value_parser = engine_memory)]
     engine_memory: Memory,
+    /// With so many open reactions in memory, those that only wait (for a time, an event, their turn to send) are let out
+    /// of it, and read back from the record when that comes.
+    #[arg(long, env = "CXENGAGE_REACTIONS_IN_MEMORY", value_name = "NUMBER", default_value_t = notifier::runtime::Options::default().awake)]
+    reactions_in_memory: usize,
     /// The id of the admin client that is made on the first start.
     #[arg(long, env = "CXENGAGE_ADMIN_CLIENT_ID", requires = "admin_client_secret")]
     admin_client_id: Option<String>,
@@ -159,6 +163,7 @@ pub(super) fn run(options: Options) -> Outcome {
             trusted_proxies: options.trusted_proxy,
             languages: options.languages.limits(),
             engine_memory: options.engine_memory.0,
+            reactions_in_memory: options.reactions_in_memory,
             admin: options.admin_client_id.zip(options.admin_client_secret),
             allow_private_addresses: options.allow_private_addresses,
             augment_cache: options.third_parties.augment_cache(),

@@ -18,6 +18,7 @@ use super::draft::Batch;
 use super::expects::Expects;
 use super::follow::Rows;
 use super::lanes::Lanes;
+use super::parked::Parked;
 use super::perform::{Job, Ready, Wake};
 use super::slot::{Letter, Owner, Reply, Slot, What};
 use super::start::Beginning;
@@ -34,13 +35,23 @@ pub(super) const NAME: &str = "notifier";
 /// For so many batches of reactions contexts may be completed at once.
 const STARTING: usize = 4;
 
+/// What is due already is looked at again after this.
+const SOON: Duration = Duration::from_millis(1);
+
 /// All that the loop owns.
 pub(super) struct Core {
     pub(super) tools: Tools,
     /// The right to write for each partition, in order.
     pub(super) fences: Vec<Fence>,
     pub(super) sources: Sources,
+    /// The open reactions that are in memory.
     pub(super) open: HashMap<ReactionId, Slot>,
+    /// Those that only wait, and are not.
+    pub(super) parked: HashMap<ReactionId, Parked>,
+    /// With so many in memory it is time to park.
+    pub(super) park_at: usize,
+    /// How many were read back in this turn of the loop.
+    pub(super) read_back: usize,
     /// Reactions for which something has come in, each once.
     pub(super) ready: VecDeque<ReactionId>,
     pub(super) timers: Timers<(ReactionId, Wake)>,
@@ -83,6 +94,9 @@ impl Core {
             tools,
             fences,
             open: HashMap::new(),
+            parked: HashMap::new(),
+            park_at: options.awake,
+            read_back: 0,
             ready: VecDeque::new(),
             timers: Timers::new(),
             deadlines: Timers::new(),
@@ -118,12 +132,15 @@ impl Core {
         let mut keep_at = Instant::now() + self.tools.options.checkpoint;
         loop {
             self.launch().await?;
-            self.dispatch();
+            self.dispatch().await?;
+            self.park();
+            let is_behind = !self.may_read_back();
+            self.read_back = 0;
             if Instant::now() >= keep_at {
                 self.keep().await?;
                 keep_at = Instant::now() + self.tools.options.checkpoint;
             }
-            let nap = self.nap(keep_at);
+            let nap = if is_behind { SOON } else { self.nap(keep_at) };
             let most = self.tools.options.batch;
             let has_room = self.ready.len() < most && self.starting.len() < STARTING * most;
             tokio::select! {
@@ -158,8 +175,8 @@ impl Core {
             let Some(begun) = self.beginnings.try_join_next() else { break };
             self.begun(begun)?;
         }
-        self.wake();
-        self.pass(self.seen.stamp);
+        self.wake().await?;
+        self.pass(self.seen.stamp).await?;
         self.mark_if_due().await
     }
 
@@ -174,11 +191,12 @@ impl Core {
         let due = timer.and_then(wait).into_iter().chain(deadline).chain([keep]).min().unwrap_or(keep);
         // The clock is looked at now and then: it may run otherwise than the timer wheel.
         let idle = timer.is_none() && self.deadlines.next_due().is_none();
-        if idle { due } else { due.min(self.tools.options.tick) }.max(Duration::from_millis(1))
+        if idle { due } else { due.min(self.tools.options.tick) }.max(SOON)
     }
 
     /// Puts something into a reaction's inbox.
     pub(super) fn post(&mut self, reaction: ReactionId, letter: Letter) {
+        debug_assert!(!self.parked.contains_key(&reaction), "it is to be read back first");
         let Some(slot) = self.open.get_mut(&reaction) else { return };
         if slot.inbox.is_empty() && !slot.in_air {
             self.ready.push_back(reaction);
@@ -196,6 +214,7 @@ impl Core {
 
     /// Cancels a reaction, also one that has not begun yet.
     async fn cancel(&mut self, order: Order) -> Result<(), Error> {
+        self.awaken(order.reaction).await?;
         let is_starting = self.starting.values().any(|reaction| *reaction == order.reaction);
         if !is_starting && self.open.get(&order.reaction).is_some_and(|slot| !slot.is_over()) {
             self.post_cancel(order);

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use domain::customer_event::CustomerEvent;
 use domain::ids::{Position, TenantId};
-use domain::reaction::{Effect, Event, InputKind, Match, StepId};
+use domain::json::Object;
+use domain::reaction::{Event, InputKind, Match};
 use domain::time::Stamp;
 use eventlog::crypto::Opened;
 use eventlog::record::{
@@ -17,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{error, warn};
 
-use super::core::Core;
+use super::core::{Core, Who};
 use super::slot::Letter;
 use super::{Error, Tools};
 
@@ -73,7 +74,7 @@ impl Core {
     pub(super) async fn rows(&mut self, (rows, end): Batch) -> Result<(), Error> {
         let mut matches = Vec::new();
         for row in rows {
-            self.pass(row.stamp);
+            self.pass(row.stamp).await?;
             let here = Head { position: row.position, stamp: row.stamp };
             match row.stream.kind {
                 StreamKind::Reaction if row.event_type == Match::TYPE => matches.push(row),
@@ -84,22 +85,26 @@ impl Core {
             }
             self.seen = here;
         }
-        self.pass(end.stamp);
+        self.pass(end.stamp).await?;
         self.seen = end;
         self.begin(matches).await
     }
 
     /// Time has passed up to this stamp: what had to come before has not.
-    pub(super) fn pass(&mut self, stamp: Stamp) {
-        while let Some((deadline, _)) = self.deadlines.peek()
+    pub(super) async fn pass(&mut self, stamp: Stamp) -> Result<(), Error> {
+        // An event after its deadline meets no expect, so what is left for the next turn is only told later.
+        while self.may_read_back()
+            && let Some((deadline, _)) = self.deadlines.peek()
             && deadline < stamp
         {
             let Some((reaction, expect)) = self.deadlines.pop_due(deadline) else { break };
+            let Some((begun, ..)) = self.awaited((reaction, expect)) else { continue };
+            self.awaken(reaction).await?;
             if self.close_expect(reaction, expect) {
-                let cause = self.open.get(&reaction).and_then(|slot| slot.begun.get(&expect).copied());
-                self.post(reaction, Letter::input(InputKind::ExpectMissed { expect }, cause));
+                self.post(reaction, Letter::input(InputKind::ExpectMissed { expect }, Some(begun)));
             }
         }
+        Ok(())
     }
 
     /// Holds a customer's event against the open expects of its tenant.
@@ -109,29 +114,24 @@ impl Core {
         }
         let Some(event) = self.tools.customer_event(row).await? else { return Ok(()) };
         let event = event.effective();
-        for (reaction, expect) in self.expects.candidates(&row.stream.tenant, &event) {
-            if !self.is_met_by(reaction, expect, row.position, row.stamp, &event) {
+        for who in self.expects.candidates(&row.stream.tenant, &event) {
+            if !self.is_met_by(who, row, &event) {
                 continue;
             }
-            self.close_expect(reaction, expect);
-            let kind = InputKind::ExpectMet { expect, position: row.position, event: event.clone() };
-            self.post(reaction, Letter::input(kind, Some(row.position)));
+            let (reaction, expect) = who;
+            self.awaken(reaction).await?;
+            if self.close_expect(reaction, expect) {
+                let kind = InputKind::ExpectMet { expect, position: row.position, event: event.clone() };
+                self.post(reaction, Letter::input(kind, Some(row.position)));
+            }
         }
         Ok(())
     }
 
-    fn is_met_by(
-        &self,
-        reaction: domain::ids::ReactionId,
-        expect: StepId,
-        position: Position,
-        stamp: Stamp,
-        event: &domain::json::Object,
-    ) -> bool {
-        let Some(slot) = self.open.get(&reaction) else { return false };
-        let Some(Effect::OpenExpect(expectation)) = slot.state.open(expect) else { return false };
-        slot.begun.get(&expect).is_some_and(|begun| *begun < position)
-            && expectation.deadline.is_none_or(|deadline| stamp <= deadline)
+    fn is_met_by(&self, who: Who, row: &Recorded, event: &Object) -> bool {
+        let Some((begun, expectation, _)) = self.awaited(who) else { return false };
+        begun < row.position
+            && expectation.deadline.is_none_or(|deadline| row.stamp <= deadline)
             && expectation.condition.holds(event)
     }
 
@@ -154,12 +154,11 @@ impl Core {
 
     /// Appends a mark, if a deadline is due and nothing later is in the record.
     pub(super) async fn mark_if_due(&mut self) -> Result<(), Error> {
-        while let Some((deadline, (reaction, expect))) = self.deadlines.peek() {
+        while let Some((deadline, who)) = self.deadlines.peek() {
             if deadline >= self.tools.record.now() {
                 return Ok(());
             }
-            let slot = self.open.get(reaction).filter(|slot| slot.expects.contains_key(expect));
-            let Some(owner) = slot.map(|slot| slot.owner.clone()) else {
+            let Some(owner) = self.awaited(*who).map(|(.., owner)| owner.clone()) else {
                 self.deadlines.pop_due(deadline);
                 continue;
             };

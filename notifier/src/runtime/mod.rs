@@ -11,7 +11,7 @@
 //! stream and takes up what is outstanding.
 //!
 //! Read next: `core` (the loop), then `follow` (rows), `start` (a match), `write` (the batch), `draft` (sealing and
-//! appending it), `perform` (effects), `resume` (after a crash).
+//! appending it), `perform` (effects), `resume` (after a crash), `parked` (those that only wait).
 
 mod attempt;
 mod breaker;
@@ -23,6 +23,7 @@ mod follow;
 mod lanes;
 mod options;
 mod orders;
+mod parked;
 mod perform;
 mod rate;
 mod receipts;

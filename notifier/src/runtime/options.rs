@@ -24,6 +24,8 @@ pub struct Options {
     pub breaker: Rule,
     /// How many expects without an equality may be open in one tenant.
     pub unindexed_expects: usize,
+    /// With so many open reactions in memory, those that only wait are let out of it.
+    pub awake: usize,
     /// For how long an answer that comes after the time limit is still waited for.
     pub grace: Duration,
     /// How long sends under way are waited for at shutdown.
@@ -46,6 +48,7 @@ impl Default for Options {
             sends: 4_096,
             breaker: Rule::default(),
             unindexed_expects: 1_000,
+            awake: 10_000,
             grace: Duration::from_secs(60),
             drain: Duration::from_secs(10),
             tick: Duration::from_millis(250),

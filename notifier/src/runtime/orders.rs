@@ -135,6 +135,7 @@ impl Core {
         // What is still to be decided about an open one comes before this: the interpreter has the last word. One
         // that is not open is in the log whole.
         let SendOrder { tenant, reaction, by, what, reply } = order;
+        self.awaken(reaction).await?;
         let here = match self.open.get(&reaction) {
             Some(slot) => slot.owner.tenant == tenant,
             None => self.read_back(&tenant, reaction).await?,
@@ -194,7 +195,7 @@ impl Core {
         else {
             return Ok(());
         };
-        if self.open.contains_key(&reaction) {
+        if self.is_open(reaction) {
             return Ok(());
         }
         let owner = Owner { tenant: row.stream.tenant.clone(), customer, partition };

@@ -11,7 +11,7 @@ use eventlog::customer_stream::{Incoming, Refused};
 use eventlog::record::{self, Item, Metadata};
 use tracing::warn;
 
-use super::Tools;
+use super::{Error, Tools};
 use super::attempt::{self, Report};
 use super::breaker::Sign;
 use super::core::Core;
@@ -82,9 +82,12 @@ impl Core {
     }
 
     /// Sends what has its turn.
-    pub(super) fn dispatch(&mut self) {
+    pub(super) async fn dispatch(&mut self) -> Result<(), Error> {
         let now = self.tools.record.now();
-        while let Some((lane, job)) = self.lanes.next(now) {
+        while self.may_read_back()
+            && let Some((lane, job)) = self.lanes.next(now)
+        {
+            self.awaken(job.reaction).await?;
             let request = self.open.get_mut(&job.reaction).and_then(|slot| slot.request(job.step));
             let Some(request) = request else {
                 self.lanes.ended(&lane, Sign::None, now);
@@ -99,6 +102,7 @@ impl Core {
             let task = attempt::start(job, request, endpoints, grace, may_hold, reports);
             self.attempts.insert(who, task);
         }
+        Ok(())
     }
 
     /// Its command was over before its turn came: that is an end too, and belongs into the log.
@@ -168,19 +172,24 @@ impl Core {
     }
 
     /// Wakes whatever is due by now.
-    pub(super) fn wake(&mut self) {
+    pub(super) async fn wake(&mut self) -> Result<(), Error> {
         let early = if eventlog::broken!("timers-early") { 500 } else { 0 };
         let now = self.tools.record.now().after(early);
-        while let Some((reaction, wake)) = self.timers.pop_due(now) {
+        while self.may_read_back()
+            && let Some((reaction, wake)) = self.timers.pop_due(now)
+        {
+            self.awaken(reaction).await?;
             match wake {
                 Wake::Poll(poll) => self.send(reaction, poll),
                 Wake::Timer(timer) => self.timer_fired(reaction, timer),
             }
         }
-        let open = &self.open;
-        self.timers.sweep(|(reaction, Wake::Timer(step) | Wake::Poll(step))| {
-            open.get(reaction).is_some_and(|slot| slot.state.is_open(*step))
+        let (open, parked) = (&self.open, &self.parked);
+        self.timers.sweep(|(reaction, Wake::Timer(step) | Wake::Poll(step))| match open.get(reaction) {
+            Some(slot) => slot.state.is_open(*step),
+            None => parked.contains_key(reaction),
         });
+        Ok(())
     }
 
     fn timer_fired(&mut self, reaction: ReactionId, timer: StepId) {

@@ -34,8 +34,9 @@ impl Core {
                 continue;
             };
             self.resume(id, owner, HashSet::new(), HashSet::new()).await?;
+            self.park();
         }
-        info!(reactions = self.open.len(), position = position.0, "the notifier goes on");
+        info!(reactions = self.open.len() + self.parked.len(), position = position.0, "the notifier goes on");
         Ok(())
     }
 
@@ -114,7 +115,7 @@ impl Core {
     }
 
     /// What a reaction's stream comes to, and why it cannot go on if it cannot.
-    async fn folded(&mut self, id: ReactionId, owner: Owner) -> Result<(Slot, Option<String>), Error> {
+    pub(super) async fn folded(&mut self, id: ReactionId, owner: Owner) -> Result<(Slot, Option<String>), Error> {
         let stream = owner.stream(id);
         let history = History::read(&self.tools.record, &self.tools.vault, &mut self.sources, &stream).await;
         let mut slot = Slot::new(id, owner);

@@ -53,7 +53,7 @@ impl Core {
         let mut witnesses = BTreeSet::new();
         for row in &rows {
             let Some(arrival) = self.tools.arrival(row).await? else { continue };
-            if self.open.contains_key(&arrival.id) {
+            if self.is_open(arrival.id) {
                 continue;
             }
             if let Ok(matched) = &arrival.matched {

@@ -43,7 +43,7 @@ impl Core {
                         }
                     }
                 }
-                self.dispatch();
+                self.dispatch().await?;
             }
             if !drafts.is_empty() {
                 self.batches.push_back(Batch::begin(self.tools.clone(), drafts));

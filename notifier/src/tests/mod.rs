@@ -6,6 +6,7 @@ mod commands;
 mod crash;
 mod endpoints;
 mod held;
+mod parked;
 mod receipts;
 pub(crate) mod stand_in;
 mod world;

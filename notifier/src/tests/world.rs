@@ -111,6 +111,8 @@ pub(super) fn options() -> Options {
         checkpoint: Duration::from_millis(5),
         drain: Duration::from_millis(50),
         grace: Duration::from_secs(5),
+        // Whatever only waits is read back from the record when that comes.
+        awake: 0,
         ..Options::default()
     }
 }

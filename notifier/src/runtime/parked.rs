@@ -1,0 +1,118 @@
+//! Reactions that only wait are let out of memory once there are many: the record has all of them. What they wait for
+//! is still known (timers, expects, their turn to send), and each is read back when that comes.
+
+use domain::ids::{Position, ReactionId};
+use domain::reaction::{Effect, Expectation, StepId};
+use eventlog::record;
+use tracing::warn;
+
+use super::Error;
+use super::core::{Core, Who};
+use super::follow::AWAY;
+use super::slot::{Letter, Owner, Slot, What};
+
+/// So many are read back for what is due before others get their turn.
+const READ_BACK: usize = 128;
+
+/// An open reaction that is not in memory.
+pub(super) struct Parked {
+    pub(super) owner: Owner,
+    /// Its sends and polls that wait in a lane.
+    flights: Box<[StepId]>,
+    /// The expects that are in the index, and where each was recorded: most events that an index finds for an expect
+    /// do not meet it, and nothing is to be read for those.
+    expects: Box<[(Position, Expectation)]>,
+}
+
+impl Core {
+    /// Whether a reaction is open, in memory or not.
+    pub(super) fn is_open(&self, reaction: ReactionId) -> bool {
+        self.open.contains_key(&reaction) || self.parked.contains_key(&reaction)
+    }
+
+    /// An expect that is in the index, where it was recorded, and whose it is.
+    pub(super) fn awaited(&self, (reaction, expect): Who) -> Option<(Position, &Expectation, &Owner)> {
+        if let Some(parked) = self.parked.get(&reaction) {
+            let (begun, expectation) = parked.expects.iter().find(|(_, open)| open.id == expect)?;
+            return Some((*begun, expectation, &parked.owner));
+        }
+        let slot = self.open.get(&reaction)?;
+        let (begun, expectation) = slot.awaited(expect)?;
+        Some((begun, expectation, &slot.owner))
+    }
+
+    /// Lets those out of memory that only wait, once there are too many.
+    pub(super) fn park(&mut self) {
+        if self.open.len() < self.park_at {
+            return;
+        }
+        let attempts = &self.attempts;
+        let resting = |id: &ReactionId, slot: &mut Slot| {
+            slot.rests() && !slot.flights.iter().any(|step| attempts.contains_key(&(*id, *step)))
+        };
+        self.parked.extend(self.open.extract_if(resting).map(|(id, slot)| (id, slot.parked())));
+        // What is left is at work. Looking through it again pays once a part has come to it.
+        let left = self.open.len();
+        self.park_at = self.tools.options.awake.max(left + left / 4);
+    }
+
+    /// Whether more may be read back in this turn of the loop, for what is not late a turn later.
+    pub(super) fn may_read_back(&self) -> bool {
+        self.read_back < READ_BACK
+    }
+
+    /// Reads a reaction back, if it is parked. While the record is away, it waits.
+    pub(super) async fn awaken(&mut self, reaction: ReactionId) -> Result<(), Error> {
+        let Some(Parked { owner, flights, expects }) = self.parked.remove(&reaction) else { return Ok(()) };
+        self.read_back += 1;
+        let (mut slot, hopeless) = loop {
+            match self.folded(reaction, owner.clone()).await {
+                Err(Error::Record(record::Error::Unavailable(reason))) => {
+                    warn!(%reason, "the record is away; a reaction that is to go on waits");
+                    tokio::time::sleep(AWAY).await;
+                }
+                folded => break folded?,
+            }
+        };
+        slot.flights = flights.into_iter().collect();
+        slot.expects = expects.into_iter().map(|(_, expect)| (expect.id, expect.equality)).collect();
+        self.open.insert(reaction, slot);
+        if let Some(reason) = hopeless {
+            self.post(reaction, Letter::new(What::BreakOff(reason), None));
+        }
+        Ok(())
+    }
+}
+
+impl Slot {
+    /// Whether it only waits for what is known without it, and all of it is in the log.
+    fn rests(&self) -> bool {
+        let nothing_under_way = self.inbox.is_empty()
+            && !self.in_air
+            && self.preparing.is_empty()
+            && self.receipts == 0
+            && !self.polls.keys().any(|poll| self.state.is_open(*poll));
+        nothing_under_way
+            && self.state.is_started()
+            && !self.is_over()
+            && self.flights.iter().all(|step| self.state.is_open(*step))
+            && self.expects.keys().all(|expect| self.awaited(*expect).is_some())
+    }
+
+    /// An expect that is in the index, and where it was recorded.
+    fn awaited(&self, expect: StepId) -> Option<(Position, &Expectation)> {
+        let Some(Effect::OpenExpect(expectation)) = self.state.open(expect) else { return None };
+        let begun = self.begun.get(&expect).filter(|_| self.expects.contains_key(&expect))?;
+        Some((*begun, expectation))
+    }
+
+    /// What is kept of it while it is not in memory.
+    fn parked(self) -> Parked {
+        let known = |expect: &StepId| self.awaited(*expect).map(|(begun, open)| (begun, open.clone()));
+        Parked {
+            expects: self.expects.keys().filter_map(known).collect(),
+            flights: self.flights.iter().copied().collect(),
+            owner: self.owner,
+        }
+    }
+}

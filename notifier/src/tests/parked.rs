@@ -1,0 +1,150 @@
+//! Reactions that only wait are let out of memory, and read back when what they wait for comes: once, and for nothing
+//! else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use domain::ids::{Position, ReactionId};
+use domain::reaction::{Answer, Outcome as Ending, Success};
+use eventlog::record::{Error, Layer, Record, Recorded, Select, StreamKind};
+
+use super::world::{SMS, World, options, within};
+use crate::runtime::Options;
+
+/// A record that counts how often a reaction's stream is begun to be read.
+struct Counting {
+    inner: Arc<dyn Record>,
+    reads: AtomicUsize,
+}
+
+impl Counting {
+    fn new(world: &World) -> Arc<Self> {
+        Arc::new(Self { inner: world.record.clone(), reads: AtomicUsize::new(0) })
+    }
+
+    fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl Layer for Counting {
+    fn inner(&self) -> &dyn Record {
+        &*self.inner
+    }
+
+    async fn read_after(
+        &self,
+        select: Select,
+        after: Position,
+        limit: usize,
+    ) -> Result<Vec<Recorded>, Error> {
+        if after == Position(0) && matches!(&select, Select::Stream(id) if id.kind == StreamKind::Reaction) {
+            self.reads.fetch_add(1, Ordering::SeqCst);
+        }
+        self.inner.read_after(select, after, limit).await
+    }
+}
+
+const MANY: usize = 40;
+
+/// So many reactions to events `{"id":"c<n>"}`, once each has recorded an entry of that name.
+async fn waiting(world: &World, then: &str, opened: &str) -> Vec<ReactionId> {
+    let program = world.pattern(then).await;
+    let mut reactions = Vec::new();
+    for n in 0..MANY {
+        let event = world.event(&format!(r#"{{"id":"c{n}","phone":"{n}"}}"#)).await;
+        reactions.push(world.matched(program, &[event]).await);
+    }
+    for reaction in &reactions {
+        world.until_has(*reaction, opened, 1).await;
+    }
+    reactions
+}
+
+async fn all_done(world: &World, reactions: &[ReactionId]) {
+    for reaction in reactions {
+        assert_eq!(world.end(*reaction).await, Ending::Done);
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_a_time_is_read_back_once_it_has_come() {
+    for (awake, expected) in [(0, MANY), (MANY + 1, 0)] {
+        let world = World::new().await;
+        let record = Counting::new(&world);
+        let running = world.notifier_on(record.clone(), Options { awake, ..options() });
+        let reactions = waiting(&world, "(seq (delay 1 hours) (set x 1))", "timer-set").await;
+        running.settle().await;
+        assert_eq!(record.reads(), 0);
+        world.advance(3_600_000);
+        all_done(&world, &reactions).await;
+        assert_eq!(record.reads(), expected);
+        running.stop().await;
+        world.replays().await;
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_an_event_is_read_back_for_the_one_that_meets_it_and_no_other() {
+    let world = World::new().await;
+    let record = Counting::new(&world);
+    let running = world.notifier_on(record.clone(), options());
+    let then = "(expect (and (= $type \"b\") (= $ref *id*)) (within 1 hours) (success (set got $n)))";
+    let reactions = waiting(&world, then, "expect-opened").await;
+    for n in 0..MANY {
+        world.event(&format!(r#"{{"id":"x","type":"b","ref":"other{n}"}}"#)).await;
+    }
+    running.settle().await;
+    assert_eq!(record.reads(), 0);
+    for n in 0..MANY / 2 {
+        world.event(&format!(r#"{{"id":"x","type":"b","ref":"c{n}","n":{n}}}"#)).await;
+    }
+    all_done(&world, &reactions[..MANY / 2]).await;
+    assert_eq!(record.reads(), MANY / 2);
+    // The others are missed, once something later is there.
+    world.advance(3_600_001);
+    world.event(r#"{"id":"x","type":"later"}"#).await;
+    for reaction in &reactions[MANY / 2..] {
+        world.until_has(*reaction, "expect-missed", 1).await;
+    }
+    assert_eq!(record.reads(), MANY);
+    running.stop().await;
+    world.replays().await;
+}
+
+#[tokio::test]
+async fn what_waits_for_its_turn_to_send_is_read_back_when_it_has_it() {
+    let world = World::new().await;
+    let record = Counting::new(&world);
+    let first = world.twilio.wait();
+    let running = world.notifier_on(record.clone(), Options { lane: 1, ..options() });
+    let reactions = waiting(&world, &format!("(send {SMS})"), "send-begun").await;
+    running.settle().await;
+    assert_eq!((world.twilio.calls().len(), record.reads()), (1, 0));
+    first.send(Answer::Succeeded(Success::default())).unwrap();
+    all_done(&world, &reactions).await;
+    let mut phones: Vec<_> = within(world.twilio.called(MANY)).await;
+    phones.dedup_by_key(|call| call.reaction);
+    assert_eq!((phones.len(), record.reads()), (MANY, MANY - 1));
+    running.stop().await;
+    world.replays().await;
+}
+
+#[tokio::test]
+async fn one_that_waits_is_there_for_who_asks_for_it() {
+    let world = World::new().await;
+    let running = world.notifier();
+    let reactions = waiting(&world, "(delay 1 hours)", "timer-set").await;
+    let cancelled = running.handle.cancel(&world.tenant, reactions[0], "CL1").await.unwrap();
+    assert_eq!(cancelled, crate::runtime::Cancelled::Cancelled);
+    assert_eq!(world.end(reactions[0]).await, Ending::Cancelled { by: "CL1".into() });
+    let other = domain::ids::TenantId::from("T2");
+    let missing = running.handle.cancel(&other, reactions[1], "CL1").await.unwrap();
+    assert_eq!(missing, crate::runtime::Cancelled::Missing);
+    world.advance(3_600_000);
+    all_done(&world, &reactions[1..]).await;
+    running.stop().await;
+    world.replays().await;
+}
