@@ -3,14 +3,27 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use domain::ids::Position;
+use domain::ids::{Position, TenantId};
 use domain::reaction::{
     Effect, Event, Input, InputKind, Match, Outcome, Pinned, State, StepId, Unreadable, step,
 };
 use eventlog::crypto::{Opened, Vault};
 use eventlog::record::{self, Record, Recorded, Select, StreamId};
+use futures_util::stream::{self, StreamExt};
 
 use crate::sources::{self, Sources};
+
+/// A reaction's stream, read and opened.
+pub(crate) struct Trail {
+    stream: StreamId,
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    position: Position,
+    version: u64,
+    event: Event,
+}
 
 /// What a reaction's stream comes to.
 pub(crate) struct History {
@@ -82,26 +95,52 @@ pub(crate) enum Error {
 /// Entries are read so many at a time.
 const PAGE: usize = 256;
 
-impl History {
-    /// Folds a reaction's stream.
-    pub(crate) async fn read(
-        record: &Arc<dyn Record>,
-        vault: &Vault,
-        sources: &mut Sources,
-        stream: &StreamId,
-    ) -> Result<Self, Error> {
-        let mut fold: Option<Fold> = None;
-        let mut after = Position(0);
+/// So many trails are read at the same time.
+const AT_ONCE: usize = 16;
+
+impl Trail {
+    /// Reads a reaction's stream.
+    pub(crate) async fn read(record: &dyn Record, vault: &Vault, stream: StreamId) -> Result<Self, Error> {
+        let (mut entries, mut after) = (Vec::new(), Position(0));
         loop {
             let rows = record.read_after(Select::Stream(stream.clone()), after, PAGE).await?;
-            let Some(last) = rows.last() else { break };
-            after = last.position;
-            for row in rows {
-                let event = open(vault, &row).await?;
-                match (&mut fold, event) {
-                    (None, Event::Matched(matched)) => fold = Some(Fold::new(matched, row.version)),
-                    (Some(fold), event) => fold.entry(sources, stream, &row, event).await?,
-                    (None, _) => return Err(Error::Headless),
+            for row in &rows {
+                let Recorded { position, version, .. } = *row;
+                entries.push(Entry { position, version, event: open(vault, row).await? });
+                after = position;
+            }
+            if rows.len() < PAGE {
+                return Ok(Self { stream, entries });
+            }
+        }
+    }
+}
+
+/// The trails of these streams, in this order; some are read at the same time. All are read before any is returned: a
+/// read that nobody goes on with would keep its connection from others.
+pub(crate) async fn trails(
+    record: &dyn Record,
+    vault: &Vault,
+    streams: Vec<StreamId>,
+) -> Vec<Result<Trail, Error>> {
+    stream::iter(streams).map(|stream| Trail::read(record, vault, stream)).buffered(AT_ONCE).collect().await
+}
+
+impl History {
+    /// What a trail comes to.
+    pub(crate) async fn of(trail: Trail, sources: &mut Sources) -> Result<Self, Error> {
+        let mut fold: Option<Fold> = None;
+        for entry in trail.entries {
+            match (&mut fold, entry.event) {
+                (None, Event::Matched(matched)) => fold = Some(Fold::new(matched, entry.version)),
+                (None, _) | (Some(_), Event::Matched(_)) => return Err(Error::Headless),
+                (Some(fold), Event::Input(input)) => {
+                    fold.history.version = entry.version;
+                    fold.input(sources, &trail.stream.tenant, entry.position, input).await?;
+                }
+                (Some(fold), Event::Effect(effect)) => {
+                    fold.history.version = entry.version;
+                    fold.effect(entry.position, effect);
                 }
             }
         }
@@ -145,26 +184,10 @@ impl Fold {
         Self { history, current: None }
     }
 
-    async fn entry(
-        &mut self,
-        sources: &mut Sources,
-        stream: &StreamId,
-        row: &Recorded,
-        event: Event,
-    ) -> Result<(), Error> {
-        self.history.version = row.version;
-        match event {
-            Event::Matched(_) => return Err(Error::Headless),
-            Event::Input(input) => self.input(sources, stream, row.position, input).await?,
-            Event::Effect(effect) => self.effect(row.position, effect),
-        }
-        Ok(())
-    }
-
     async fn input(
         &mut self,
         sources: &mut Sources,
-        stream: &StreamId,
+        tenant: &TenantId,
         position: Position,
         input: Input,
     ) -> Result<(), Error> {
@@ -172,7 +195,7 @@ impl Fold {
         self.history.steps += 1;
         match &input.kind {
             InputKind::Started(started) => {
-                let pinned = sources.pinned(&stream.tenant, started.program, &started.templates).await?;
+                let pinned = sources.pinned(tenant, started.program, &started.templates).await?;
                 self.history.pinned = Some(pinned);
             }
             InputKind::ExpectMet { position, .. } => self.history.met.push(*position),

@@ -6,10 +6,10 @@ use domain::dsl::Limits;
 use domain::ids::{Position, ReactionId, TenantId};
 use domain::reaction::Match;
 use eventlog::crypto::Vault;
-use eventlog::record::{self, Record, Select, StreamKind};
+use eventlog::record::{self, Record, Recorded, Select, StreamKind};
 
 pub use crate::history::Difference;
-use crate::history::{Error, History};
+use crate::history::{Error, History, trails};
 use crate::sources::{self, Sources};
 
 /// What a replay found.
@@ -37,7 +37,7 @@ impl Report {
 }
 
 /// So many rows are read at a time.
-const PAGE: usize = 1_000;
+const PAGE: usize = 256;
 
 /// Folds the reactions of a tenant whose matches stand after `from`, and compares what comes out with the record.
 ///
@@ -57,14 +57,16 @@ pub async fn replay(
         let rows = record.read_after(Select::Tenant(tenant.clone()), after, PAGE).await?;
         let Some(last) = rows.last() else { return Ok(report) };
         after = last.position;
-        for row in &rows {
-            if row.stream.kind != StreamKind::Reaction || row.event_type != Match::TYPE {
-                continue;
-            }
-            if let Ok(id) = row.stream.id.parse() {
-                let history = History::read(&record, vault, &mut sources, &row.stream).await;
-                report.add(id, history)?;
-            }
+        let is_match =
+            |row: &Recorded| row.stream.kind == StreamKind::Reaction && row.event_type == Match::TYPE;
+        let reaction = |row: Recorded| Some((row.stream.id.parse::<ReactionId>().ok()?, row.stream));
+        let (ids, streams): (Vec<_>, Vec<_>) = rows.into_iter().filter(is_match).filter_map(reaction).unzip();
+        for (id, trail) in ids.into_iter().zip(trails(&*record, vault, streams).await) {
+            let history = match trail {
+                Ok(trail) => History::of(trail, &mut sources).await,
+                Err(error) => Err(error),
+            };
+            report.add(id, history)?;
         }
     }
 }

@@ -35,7 +35,10 @@ pub(super) const NAME: &str = "notifier";
 /// For so many batches of reactions contexts may be completed at once.
 const STARTING: usize = 4;
 
-/// What is due already is looked at again after this.
+/// So much of what is due is taken in one turn of the loop.
+pub(super) const TURN: usize = 256;
+
+/// What is left is looked at again after this.
 const SOON: Duration = Duration::from_millis(1);
 
 /// All that the loop owns.
@@ -50,8 +53,8 @@ pub(super) struct Core {
     pub(super) parked: HashMap<ReactionId, Parked>,
     /// With so many in memory it is time to park.
     pub(super) park_at: usize,
-    /// How many were read back in this turn of the loop.
-    pub(super) read_back: usize,
+    /// More is due than was taken in this turn of the loop.
+    pub(super) is_behind: bool,
     /// Reactions for which something has come in, each once.
     pub(super) ready: VecDeque<ReactionId>,
     pub(super) timers: Timers<(ReactionId, Wake)>,
@@ -96,7 +99,7 @@ impl Core {
             open: HashMap::new(),
             parked: HashMap::new(),
             park_at: options.awake,
-            read_back: 0,
+            is_behind: false,
             ready: VecDeque::new(),
             timers: Timers::new(),
             deadlines: Timers::new(),
@@ -134,13 +137,11 @@ impl Core {
             self.launch().await?;
             self.dispatch().await?;
             self.park();
-            let is_behind = !self.may_read_back();
-            self.read_back = 0;
             if Instant::now() >= keep_at {
                 self.keep().await?;
                 keep_at = Instant::now() + self.tools.options.checkpoint;
             }
-            let nap = if is_behind { SOON } else { self.nap(keep_at) };
+            let nap = if std::mem::take(&mut self.is_behind) { SOON } else { self.nap(keep_at) };
             let most = self.tools.options.batch;
             let has_room = self.ready.len() < most && self.starting.len() < STARTING * most;
             tokio::select! {
@@ -214,7 +215,7 @@ impl Core {
 
     /// Cancels a reaction, also one that has not begun yet.
     async fn cancel(&mut self, order: Order) -> Result<(), Error> {
-        self.awaken(order.reaction).await?;
+        self.awaken([order.reaction]).await?;
         let is_starting = self.starting.values().any(|reaction| *reaction == order.reaction);
         if !is_starting && self.open.get(&order.reaction).is_some_and(|slot| !slot.is_over()) {
             self.post_cancel(order);

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{error, warn};
 
-use super::core::{Core, Who};
+use super::core::{Core, TURN, Who};
 use super::slot::Letter;
 use super::{Error, Tools};
 
@@ -93,15 +93,15 @@ impl Core {
     /// Time has passed up to this stamp: what had to come before has not.
     pub(super) async fn pass(&mut self, stamp: Stamp) -> Result<(), Error> {
         // An event after its deadline meets no expect, so what is left for the next turn is only told later.
-        while self.may_read_back()
-            && let Some((deadline, _)) = self.deadlines.peek()
-            && deadline < stamp
-        {
-            let Some((reaction, expect)) = self.deadlines.pop_due(deadline) else { break };
-            let Some((begun, ..)) = self.awaited((reaction, expect)) else { continue };
-            self.awaken(reaction).await?;
+        let due = std::iter::from_fn(|| self.deadlines.pop_due(Stamp(stamp.0 - 1)));
+        let due: Vec<Who> = due.take(TURN).collect();
+        self.is_behind |= due.len() == TURN;
+        let missed: Vec<Who> = due.into_iter().filter(|who| self.awaited(*who).is_some()).collect();
+        self.awaken(missed.iter().map(|(reaction, _)| *reaction)).await?;
+        for (reaction, expect) in missed {
+            let begun = self.open.get(&reaction).and_then(|slot| slot.begun.get(&expect).copied());
             if self.close_expect(reaction, expect) {
-                self.post(reaction, Letter::input(InputKind::ExpectMissed { expect }, Some(begun)));
+                self.post(reaction, Letter::input(InputKind::ExpectMissed { expect }, begun));
             }
         }
         Ok(())
@@ -114,12 +114,10 @@ impl Core {
         }
         let Some(event) = self.tools.customer_event(row).await? else { return Ok(()) };
         let event = event.effective();
-        for who in self.expects.candidates(&row.stream.tenant, &event) {
-            if !self.is_met_by(who, row, &event) {
-                continue;
-            }
-            let (reaction, expect) = who;
-            self.awaken(reaction).await?;
+        let mut met = self.expects.candidates(&row.stream.tenant, &event);
+        met.retain(|who| self.is_met_by(*who, row, &event));
+        self.awaken(met.iter().map(|(reaction, _)| *reaction)).await?;
+        for (reaction, expect) in met {
             if self.close_expect(reaction, expect) {
                 let kind = InputKind::ExpectMet { expect, position: row.position, event: event.clone() };
                 self.post(reaction, Letter::input(kind, Some(row.position)));

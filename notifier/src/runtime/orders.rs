@@ -135,7 +135,7 @@ impl Core {
         // What is still to be decided about an open one comes before this: the interpreter has the last word. One
         // that is not open is in the log whole.
         let SendOrder { tenant, reaction, by, what, reply } = order;
-        self.awaken(reaction).await?;
+        self.awaken([reaction]).await?;
         let here = match self.open.get(&reaction) {
             Some(slot) => slot.owner.tenant == tenant,
             None => self.read_back(&tenant, reaction).await?,
@@ -199,7 +199,8 @@ impl Core {
             return Ok(());
         }
         let owner = Owner { tenant: row.stream.tenant.clone(), customer, partition };
-        self.resume(reaction, owner, HashSet::new(), HashSet::new()).await
+        let trail = self.tools.trail(owner.stream(reaction)).await;
+        self.resume(reaction, owner, trail, HashSet::new(), HashSet::new()).await
     }
 
     /// The match of a reaction, if it is one of that tenant's.

@@ -10,9 +10,7 @@ use super::Error;
 use super::core::{Core, Who};
 use super::follow::AWAY;
 use super::slot::{Letter, Owner, Slot, What};
-
-/// So many are read back for what is due before others get their turn.
-const READ_BACK: usize = 128;
+use crate::history::{self, Trail};
 
 /// An open reaction that is not in memory.
 pub(super) struct Parked {
@@ -56,20 +54,33 @@ impl Core {
         self.park_at = self.tools.options.awake.max(left + left / 4);
     }
 
-    /// Whether more may be read back in this turn of the loop, for what is not late a turn later.
-    pub(super) fn may_read_back(&self) -> bool {
-        self.read_back < READ_BACK
+    /// Reads those back that are parked. While the record is away, they wait.
+    pub(super) async fn awaken(
+        &mut self,
+        reactions: impl IntoIterator<Item = ReactionId>,
+    ) -> Result<(), Error> {
+        let of_parked = |id| Some((id, self.parked.remove(&id)?));
+        let parked: Vec<(ReactionId, Parked)> = reactions.into_iter().filter_map(of_parked).collect();
+        let streams = parked.iter().map(|(id, parked)| parked.owner.stream(*id)).collect();
+        for ((id, parked), trail) in parked.into_iter().zip(self.tools.trails(streams).await) {
+            self.unpark(id, parked, trail).await?;
+        }
+        Ok(())
     }
 
-    /// Reads a reaction back, if it is parked. While the record is away, it waits.
-    pub(super) async fn awaken(&mut self, reaction: ReactionId) -> Result<(), Error> {
-        let Some(Parked { owner, flights, expects }) = self.parked.remove(&reaction) else { return Ok(()) };
-        self.read_back += 1;
+    async fn unpark(
+        &mut self,
+        reaction: ReactionId,
+        parked: Parked,
+        mut trail: Result<Trail, history::Error>,
+    ) -> Result<(), Error> {
+        let Parked { owner, flights, expects } = parked;
         let (mut slot, hopeless) = loop {
-            match self.folded(reaction, owner.clone()).await {
+            match self.folded(reaction, owner.clone(), trail).await {
                 Err(Error::Record(record::Error::Unavailable(reason))) => {
                     warn!(%reason, "the record is away; a reaction that is to go on waits");
                     tokio::time::sleep(AWAY).await;
+                    trail = self.tools.trail(owner.stream(reaction)).await;
                 }
                 folded => break folded?,
             }

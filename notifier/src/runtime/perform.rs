@@ -11,12 +11,12 @@ use eventlog::customer_stream::{Incoming, Refused};
 use eventlog::record::{self, Item, Metadata};
 use tracing::warn;
 
-use super::{Error, Tools};
 use super::attempt::{self, Report};
 use super::breaker::Sign;
-use super::core::Core;
+use super::core::{Core, TURN};
 use super::receipts::Notice;
 use super::slot::{Letter, Slot, What};
+use super::{Error, Tools};
 use crate::endpoint;
 
 /// A send or a poll that waits for its turn or is under way.
@@ -84,13 +84,14 @@ impl Core {
     /// Sends what has its turn.
     pub(super) async fn dispatch(&mut self) -> Result<(), Error> {
         let now = self.tools.record.now();
-        while self.may_read_back()
-            && let Some((lane, job)) = self.lanes.next(now)
-        {
-            self.awaken(job.reaction).await?;
+        let turn: Vec<_> = std::iter::from_fn(|| self.lanes.next(now)).take(TURN).collect();
+        self.is_behind |= turn.len() == TURN;
+        self.awaken(turn.iter().map(|(_, job)| job.reaction)).await?;
+        for (lane, job) in turn {
             let request = self.open.get_mut(&job.reaction).and_then(|slot| slot.request(job.step));
             let Some(request) = request else {
                 self.lanes.ended(&lane, Sign::None, now);
+                self.is_behind = true;
                 self.not_sent(&job);
                 continue;
             };
@@ -175,10 +176,10 @@ impl Core {
     pub(super) async fn wake(&mut self) -> Result<(), Error> {
         let early = if eventlog::broken!("timers-early") { 500 } else { 0 };
         let now = self.tools.record.now().after(early);
-        while self.may_read_back()
-            && let Some((reaction, wake)) = self.timers.pop_due(now)
-        {
-            self.awaken(reaction).await?;
+        let due: Vec<_> = std::iter::from_fn(|| self.timers.pop_due(now)).take(TURN).collect();
+        self.is_behind |= due.len() == TURN;
+        self.awaken(due.iter().map(|(reaction, _)| *reaction)).await?;
+        for (reaction, wake) in due {
             match wake {
                 Wake::Poll(poll) => self.send(reaction, poll),
                 Wake::Timer(timer) => self.timer_fired(reaction, timer),

@@ -80,7 +80,7 @@ impl Core {
     /// Takes a receipt in.
     pub(super) async fn receipt_order(&mut self, order: ReceiptOrder) -> Result<(), Error> {
         let ReceiptOrder { tenant, reaction, notice } = order;
-        self.awaken(reaction).await?;
+        self.awaken([reaction]).await?;
         let here = match self.open.get(&reaction) {
             Some(slot) => slot.owner.tenant == tenant,
             None => {

@@ -9,9 +9,12 @@ use tracing::{error, info, warn};
 
 use super::core::{Core, NAME};
 use super::slot::{Letter, Owner, Slot, What};
-use super::{Cancelled, Error};
-use crate::history::{self, History, step_of};
+use super::{Cancelled, Error, Tools};
+use crate::history::{self, History, Trail, step_of};
 use crate::sources;
+
+/// So many reactions are read back at a time.
+const PAGE: usize = 256;
 
 impl Core {
     /// Reads back what was open when the place was kept last.
@@ -27,13 +30,12 @@ impl Core {
         let Some((position, rows)) = kept else { return Ok(()) };
         self.seen = Head { position, ..Head::default() };
         self.began = position;
-        for (key, value) in rows {
-            let id = <[u8; 16]>::try_from(key.as_slice()).map(ReactionId);
-            let (Ok(id), Ok(owner)) = (id, serde_json::from_slice::<Owner>(&value)) else {
-                error!("a row of the table of open reactions cannot be read");
-                continue;
-            };
-            self.resume(id, owner, HashSet::new(), HashSet::new()).await?;
+        let open: Vec<_> = rows.iter().filter_map(|(key, value)| open_row(key, value)).collect();
+        for page in open.chunks(PAGE) {
+            let streams = page.iter().map(|(id, owner)| owner.stream(*id)).collect();
+            for ((id, owner), trail) in page.iter().cloned().zip(self.tools.trails(streams).await) {
+                self.resume(id, owner, trail, HashSet::new(), HashSet::new()).await?;
+            }
             self.park();
         }
         info!(reactions = self.open.len() + self.parked.len(), position = position.0, "the notifier goes on");
@@ -51,7 +53,8 @@ impl Core {
             let borrowed = expect.1.as_ref().map(|(name, value)| (name.as_str(), value));
             self.expects.remove(&old.owner.tenant, borrowed, &(reaction, *expect.0));
         }
-        self.resume(reaction, old.owner, old.flights, old.preparing).await?;
+        let trail = self.tools.trail(old.owner.stream(reaction)).await;
+        self.resume(reaction, old.owner, trail, old.flights, old.preparing).await?;
         if let Some(slot) = self.open.get_mut(&reaction) {
             slot.receipts = old.receipts;
         }
@@ -81,10 +84,11 @@ impl Core {
         &mut self,
         id: ReactionId,
         owner: Owner,
+        trail: Result<Trail, history::Error>,
         flights: HashSet<StepId>,
         preparing: HashSet<StepId>,
     ) -> Result<(), Error> {
-        let (mut slot, hopeless) = self.folded(id, owner).await?;
+        let (mut slot, hopeless) = self.folded(id, owner, trail).await?;
         slot.flights = flights;
         slot.preparing = preparing;
         let over = slot.is_over();
@@ -106,7 +110,8 @@ impl Core {
 
     /// Reads a reaction that is over back, for what somebody wants of it; whether there is such a one.
     pub(super) async fn reopen(&mut self, id: ReactionId, owner: Owner) -> Result<bool, Error> {
-        let (slot, hopeless) = self.folded(id, owner).await?;
+        let trail = self.tools.trail(owner.stream(id)).await;
+        let (slot, hopeless) = self.folded(id, owner, trail).await?;
         let good = hopeless.is_none() && slot.is_over();
         if good {
             self.open.insert(id, slot);
@@ -115,9 +120,17 @@ impl Core {
     }
 
     /// What a reaction's stream comes to, and why it cannot go on if it cannot.
-    pub(super) async fn folded(&mut self, id: ReactionId, owner: Owner) -> Result<(Slot, Option<String>), Error> {
+    pub(super) async fn folded(
+        &mut self,
+        id: ReactionId,
+        owner: Owner,
+        trail: Result<Trail, history::Error>,
+    ) -> Result<(Slot, Option<String>), Error> {
         let stream = owner.stream(id);
-        let history = History::read(&self.tools.record, &self.tools.vault, &mut self.sources, &stream).await;
+        let history = match trail {
+            Ok(trail) => History::of(trail, &mut self.sources).await,
+            Err(error) => Err(error),
+        };
         let mut slot = Slot::new(id, owner);
         let hopeless = match history {
             Ok(history) => {
@@ -208,4 +221,26 @@ impl Core {
         }
         Ok((!found).then_some(Cancelled::Missing))
     }
+}
+
+impl Tools {
+    /// Reactions' streams, read.
+    pub(super) async fn trails(&self, streams: Vec<StreamId>) -> Vec<Result<Trail, history::Error>> {
+        history::trails(&*self.record, &self.vault, streams).await
+    }
+
+    /// A reaction's stream, read.
+    pub(super) async fn trail(&self, stream: StreamId) -> Result<Trail, history::Error> {
+        Trail::read(&*self.record, &self.vault, stream).await
+    }
+}
+
+/// A row of the table of open reactions.
+fn open_row(key: &[u8], value: &[u8]) -> Option<(ReactionId, Owner)> {
+    let id = key.try_into().map(ReactionId).ok();
+    let row = id.zip(serde_json::from_slice(value).ok());
+    if row.is_none() {
+        error!("a row of the table of open reactions cannot be read");
+    }
+    row
 }
