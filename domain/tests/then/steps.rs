@@ -95,6 +95,11 @@ fn a_delay_in_a_par_is_a_least_time() {
 }
 
 #[test]
+fn a_par_of_what_ends_at_once_takes_all_of_it() {
+    plays("(par (set a 1) (set b 2) (set c 3))", &[("start", "a = 1 | b = 2 | c = 3 | done")]);
+}
+
+#[test]
 fn retries_wait_doubling_to_a_minute_with_jitter_and_never_less_than_the_endpoint_asks() {
     let mut script = Script::new(&echo("a", "(retries 100)"), &[]);
     script.jitter = 200;
@@ -429,6 +434,13 @@ fn a_reaction_runs_so_many_commands_and_no_more() {
     script.play("fire 1");
     script.play("fail 2 no");
     script.plays(&[("fire 3", "note 0 restart 3 as group 2 | failed more than 5 commands in one reaction")]);
+}
+
+#[test]
+fn a_reaction_that_is_over_in_mid_par_begins_nothing_more_and_ends_once() {
+    let mut script = Script::new("(par (set a 1) (set b 2) (set c 3))", &[]);
+    script.rules = Rules { commands: 2, ..Rules::default() };
+    script.plays(&[("start", "a = 1 | failed more than 2 commands in one reaction")]);
 }
 
 #[test]

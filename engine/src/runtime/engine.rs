@@ -324,22 +324,20 @@ impl<'e> Running<'e> {
     /// Appends a mark to each partition that has a deadline that the record's clock is past.
     async fn mark(&mut self) -> Result<(), Halt> {
         let now = self.engine.record.now().0;
-        let mut left: Vec<Partition> =
+        let past: Vec<Partition> =
             self.matcher.deadlines().filter(|(_, deadline)| *deadline < now).map(|(p, _)| p).collect();
-        while !left.is_empty() {
-            let (record, emitter) = (&self.engine.record, &self.emitter);
-            let nobody = TenantId(String::new());
-            let config = emitter.retrying(|| record.config_position(&nobody)).await?;
-            let items: Vec<Item> = left.iter().map(|p| items::mark(*p, emitter.fence(*p), config)).collect();
-            let outcomes = emitter.retrying(|| record.append(items.clone())).await?;
-            let marked = std::mem::take(&mut left).into_iter().zip(outcomes);
-            for (partition, outcome) in marked {
-                match outcome {
-                    Outcome::Appended { last, .. } => self.marked = self.marked.max(last),
-                    Outcome::Stale(_) => left.push(partition),
-                    Outcome::Fenced => return Err(emitter.fenced(partition)),
-                    other => return Err(Error::Unexpected(other).into()),
-                }
+        let (record, emitter) = (&self.engine.record, &self.emitter);
+        let nobody = TenantId(String::new());
+        let config = emitter.retrying(|| record.config_position(&nobody)).await?;
+        let items: Vec<Item> = past.iter().map(|p| items::mark(*p, emitter.fence(*p), config)).collect();
+        let outcomes = emitter.retrying(|| record.append(items.clone())).await?;
+        for (partition, outcome) in past.into_iter().zip(outcomes) {
+            match outcome {
+                Outcome::Appended { last, .. } => self.marked = self.marked.max(last),
+                // The configuration has moved in between: its deadline is still past when that has been read.
+                Outcome::Stale(_) => {}
+                Outcome::Fenced => return Err(emitter.fenced(partition)),
+                other => return Err(Error::Unexpected(other).into()),
             }
         }
         Ok(())

@@ -28,6 +28,7 @@ use super::{Engine, Error, Options};
 use crate::contributing::contributing;
 use crate::replay::{Difference, replay};
 
+mod checkpoints;
 mod standby;
 
 struct World {
@@ -121,7 +122,10 @@ impl World {
     }
 
     fn start(&mut self) {
-        let options = Options { checkpoint_rows: 3, ..Options::default() };
+        self.start_with(Options { checkpoint_rows: 3, ..Options::default() });
+    }
+
+    fn start_with(&mut self, options: Options) {
         let engine = Engine::new(self.record.clone(), self.vault.clone(), self.checkpoints(), options);
         let progress = engine.progress();
         let (stop, stopped) = oneshot::channel();
@@ -310,6 +314,25 @@ async fn stops_crashes_and_lost_or_damaged_checkpoints_change_no_match() {
         assert_eq!(content(journey(|_| disturbance).await), expected, "{disturbance}");
     }
     assert_eq!(content(journey(|n| [0, 3, 2, 0, 3, 1, 5, 4, 3, 2, 0, 0][n]).await), expected);
+}
+
+#[tokio::test]
+async fn what_comes_at_the_very_deadline_still_counts() {
+    let mut world = World::new().await;
+    world.create("PT1", CART).await;
+    world.start();
+    world.customer_event("ann", "cart").await;
+    world.customer_event("bob", "cart").await;
+    world.minute(60);
+    world.customer_event("ann", "paid").await;
+    world.minute(61);
+    let later = world.customer_event("ann", "other").await;
+    world.customer_event("bob", "other").await;
+    world.settled().await;
+    let [(found, cause)] = &world.matches().await[..] else { panic!("bob's alone") };
+    assert!(found.at == minute(60) && *cause > later);
+    world.stop().await;
+    assert_eq!(world.differences().await, []);
 }
 
 #[tokio::test]

@@ -143,3 +143,104 @@ fn concerns_reactions(row: &Recorded) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Metadata, Share, StreamId};
+    use domain::ids::{Partition, TenantId};
+    use domain::time::Stamp;
+
+    fn row(position: u64, payload: usize) -> Recorded {
+        Recorded {
+            position: Position(position),
+            stamp: Stamp(0),
+            stream: StreamId::new(&TenantId::from("T"), StreamKind::Customer, "C"),
+            version: position,
+            customer: None,
+            partition: Some(Partition(1)),
+            previous: Some(Position(0)),
+            config: None,
+            event_type: "customer-event".into(),
+            event_version: 1,
+            payload: vec![0; payload],
+            event_id: None,
+            configures: false,
+            metadata: Metadata::default(),
+        }
+    }
+
+    fn read(window: &Window, after: u64, end: u64, limit: usize) -> Option<Vec<u64>> {
+        let rows = window.read(&Select::All, Position(after), Position(end), limit)?;
+        Some(rows.into_iter().map(|row| row.position.0).collect())
+    }
+
+    #[test]
+    fn a_window_answers_for_what_it_has_whole_and_for_nothing_else() {
+        let mut window = Window::after(Position(4));
+        assert_eq!((window.end(), read(&window, 4, 4, 9)), (Position(4), Some(vec![])));
+        window.take_all((5..=8).map(|n| row(n, 1)).collect());
+        assert_eq!(read(&window, 4, 8, 9), Some(vec![5, 6, 7, 8]));
+        assert_eq!(read(&window, 6, 7, 9), Some(vec![7, 8]), "rows may reach further");
+        assert_eq!(read(&window, 5, 8, 2), Some(vec![6, 7]));
+        assert_eq!(read(&window, 8, 8, 9), Some(vec![]));
+        assert_eq!(read(&window, 3, 8, 9), None, "before it");
+        assert_eq!(read(&window, 6, 9, 9), None, "after it");
+    }
+
+    #[test]
+    fn a_row_that_came_before_is_not_taken_again_and_one_after_a_gap_begins_the_window_anew() {
+        let mut window = Window::after(Position(0));
+        assert_eq!(
+            [1, 2, 2, 1].map(|n| window.take(row(n, 1))),
+            [Taken::Next, Taken::Next, Taken::Again, Taken::Again]
+        );
+        assert_eq!(read(&window, 0, 2, 9), Some(vec![1, 2]));
+        assert_eq!((window.take(row(4, 1)), window.take(row(5, 1))), (Taken::AfterGap, Taken::Next));
+        assert_eq!((read(&window, 2, 5, 9), read(&window, 3, 5, 9)), (None, Some(vec![4, 5])));
+    }
+
+    #[test]
+    fn the_oldest_rows_give_way_and_are_not_answered_for_any_more() {
+        let mut window = Window::after(Position(0));
+        let (payload, many) = (BYTES / 8, 20);
+        for n in 1..=many {
+            window.take(row(n, payload));
+            assert!(window.rows.len() * payload <= BYTES);
+            let first = window.rows.front().unwrap().position.0;
+            assert_eq!(read(&window, first - 1, n, 9), Some((first..=n).collect()));
+            assert!(first == 1 || read(&window, first - 2, n, 9).is_none());
+        }
+        assert_eq!(window.rows.len(), 7);
+        // One that is larger than all room there is stays, alone.
+        window.take(row(many + 1, 2 * BYTES));
+        assert_eq!(read(&window, many, many + 1, 9), Some(vec![many + 1]));
+    }
+
+    #[test]
+    fn a_selection_takes_what_it_selects() {
+        let mut window = Window::after(Position(0));
+        let kinds = [StreamKind::Customer, StreamKind::Pattern, StreamKind::Reaction, StreamKind::Template];
+        for (n, kind) in (1..).zip(kinds) {
+            let mut row = row(n, 1);
+            if kind != StreamKind::Customer {
+                (row.previous, row.partition) = (None, None);
+            }
+            row.configures = kind == StreamKind::Pattern;
+            row.stream.kind = kind;
+            window.take(row);
+        }
+        let of = |select: &Select| {
+            let rows = window.read(select, Position(0), Position(4), 9)?;
+            Some(rows.into_iter().map(|row| row.position.0).collect::<Vec<_>>())
+        };
+        let half = |n| Share::each_of(2).nth(n).unwrap();
+        let theirs = |share: Share| if share.has(Partition(1)) { vec![1, 2] } else { vec![2] };
+        assert_eq!(of(&Select::Domain), Some(vec![2, 3, 4]));
+        assert_eq!(of(&Select::Reacting), Some(vec![1, 4]), "this one's event begins no reaction");
+        for n in 0..2 {
+            assert_eq!(of(&Select::Matching(half(n))), Some(theirs(half(n))));
+        }
+        assert_eq!(of(&Select::Tenant(TenantId::from("T"))), None, "that is the record's to answer");
+    }
+}
