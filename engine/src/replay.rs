@@ -88,7 +88,7 @@ pub async fn replay(
         after = last;
         comparison.recorded(vault, tenant, &rows).await?;
         let mut completed = Vec::new();
-        for step in rows::steps(vault, &rows, Some(tenant)).await? {
+        for step in rows::steps(vault, &rows, |theirs| theirs == tenant).await? {
             match &step {
                 Step::Event(.., None) => comparison.report.erased += 1,
                 Step::Event(.., Some(_)) => comparison.report.events += 1,

@@ -1,5 +1,6 @@
 //! The loop of the live engine.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -283,7 +284,11 @@ impl<'e> Running<'e> {
     /// another's to do, and done.
     pub(super) async fn take(&mut self, rows: Vec<Recorded>, upto: Position) -> Result<(), Halt> {
         let vault = &self.engine.vault;
-        let steps = self.emitter.retrying(|| rows::steps(vault, &rows, None)).await?;
+        // Events of tenants without patterns stay sealed.
+        let configured: BTreeSet<&TenantId> =
+            rows.iter().filter(|row| row.configures).map(|row| &row.stream.tenant).collect();
+        let matched = |tenant: &TenantId| self.matcher.has_patterns(tenant) || configured.contains(tenant);
+        let steps = self.emitter.retrying(|| rows::steps(vault, &rows, matched)).await?;
         let mut completed = Vec::new();
         for step in steps {
             if matches!(step, Step::Event(.., None)) {

@@ -118,6 +118,11 @@ impl Matcher {
         }
     }
 
+    /// Whether any pattern of a tenant is in force.
+    pub fn has_patterns(&self, tenant: &TenantId) -> bool {
+        self.tenants.get(tenant).is_some_and(|tenant| !tenant.slots.is_empty())
+    }
+
     fn start(&mut self, tenant: &TenantId, pattern: PatternId) {
         let Some(entry) = self.tenants.get_mut(tenant) else { return };
         let Some(definition) = entry.configuration.patterns.get(&pattern) else { return };

@@ -24,19 +24,19 @@ pub(crate) enum Step {
     Nothing,
 }
 
-/// Reads rows, in order. Stored events are opened together. Of other tenants than `only`, if that is given, nothing
-/// is looked at but that time passes.
+/// Reads rows, in order. Stored events are opened together. Of tenants that are not `theirs` nothing is looked at but
+/// that time passes.
 ///
 /// # Errors
 /// The record's; what cannot be read is [`Error::Damaged`].
 pub(crate) async fn steps(
     vault: &Vault,
     rows: &[Recorded],
-    only: Option<&TenantId>,
+    theirs: impl Fn(&TenantId) -> bool,
 ) -> Result<Vec<Step>, Error> {
-    let theirs = |row: &Recorded| only.is_none_or(|tenant| *tenant == row.stream.tenant);
+    let theirs = |row: &Recorded| theirs(&row.stream.tenant);
     let event_of = |row: &&Recorded| row.stream.kind == StreamKind::Customer && theirs(row);
-    let events: Vec<Recorded> = rows.iter().filter(event_of).cloned().collect();
+    let events: Vec<&Recorded> = rows.iter().filter(event_of).collect();
     let mut opened = vault.open_all(&events).await?.into_iter();
     rows.iter()
         .map(|row| match row.stream.kind {

@@ -15,6 +15,7 @@ mod seal;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -222,9 +223,10 @@ impl Vault {
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub async fn open_all(&self, rows: &[Recorded]) -> Result<Vec<Opened>, Error> {
+    pub async fn open_all<R: Borrow<Recorded>>(&self, rows: &[R]) -> Result<Vec<Opened>, Error> {
         let mut sealed: HashMap<&TenantId, HashSet<CustomerId>> = HashMap::new();
         for row in rows {
+            let row = row.borrow();
             if let Some(customer) = row.customer {
                 sealed.entry(&row.stream.tenant).or_default().insert(customer);
             }
@@ -242,7 +244,7 @@ impl Vault {
                 keys.get(&row.stream.tenant).and_then(|keys| keys.get(&customer)).map(|key| &**key),
             ),
         };
-        rows.iter().map(open).collect()
+        rows.iter().map(Borrow::borrow).map(open).collect()
     }
 
     /// Says that an item that carried this key row was appended: spares the next seal a look into the record.
