@@ -1,5 +1,5 @@
 //! A server's memory stays where it is while customers come and go: what they contributed expires, their reactions
-//! end, and nothing of either is kept. A minute here; `CXENGAGE_MEMORY_SECONDS=3600` for an hour (`tests/run --full`).
+//! end, and nothing of either is kept. 100 seconds on each home here; `CXENGAGE_MEMORY_SECONDS=3600` for an hour (`tests/run --full`).
 
 use std::time::{Duration, Instant};
 
@@ -48,7 +48,7 @@ fn ended(tenant: &Tenant) {
 
 #[test]
 fn memory_stays_flat_while_customers_come_and_go() {
-    let seconds = std::env::var("CXENGAGE_MEMORY_SECONDS").map_or(50, |text| text.parse().expect("seconds"));
+    let seconds = std::env::var("CXENGAGE_MEMORY_SECONDS").map_or(100, |text| text.parse().expect("seconds"));
     let server = Server::start_with(&["--tenant-events-per-second", "0"]);
     let acme = server.tenant("acme");
     // What is contributed expires a second later …
