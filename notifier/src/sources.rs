@@ -35,14 +35,19 @@ pub(crate) struct Sources {
     /// By tenant, then by the position of the pattern event; forgotten when a template of the tenant changes.
     in_force: HashMap<TenantId, HashMap<Position, Source>>,
     kept: usize,
+    /// What reactions began with that are not what is in force.
+    begun: HashMap<Begun, Arc<Pinned>>,
 }
+
+/// A program and its templates, by where they stand.
+type Begun = (TenantId, Position, BTreeMap<TemplateId, Position>);
 
 /// So many programs are kept before all are forgotten.
 const MOST: usize = 4_096;
 
 impl Sources {
     pub(crate) fn new(record: Arc<dyn Record>, limits: Limits) -> Self {
-        Self { record, limits, in_force: HashMap::new(), kept: 0 }
+        Self { record, limits, in_force: HashMap::new(), kept: 0, begun: HashMap::new() }
     }
 
     /// The program of that pattern event, with the templates as they are now.
@@ -86,6 +91,10 @@ impl Sources {
         {
             return Ok(source.pinned);
         }
+        let begun = (tenant.clone(), program, templates.clone());
+        if let Some(pinned) = self.begun.get(&begun) {
+            return Ok(pinned.clone());
+        }
         let program = self.program(tenant, program).await?;
         let positions: Vec<Position> = templates.values().copied().collect();
         let mut parsed = BTreeMap::new();
@@ -94,7 +103,12 @@ impl Sources {
                 parsed.insert(TemplateId(row.stream.id), template);
             }
         }
-        Ok(Arc::new(Pinned { program, templates: parsed }))
+        if self.begun.len() >= MOST {
+            self.begun.clear();
+        }
+        let pinned = Arc::new(Pinned { program, templates: parsed });
+        self.begun.insert(begun, pinned.clone());
+        Ok(pinned)
     }
 
     /// A template of the tenant has changed.

@@ -8,6 +8,7 @@ use domain::ids::{PARTITIONS, Position, ReactionId, TenantId};
 use domain::reaction::{InputKind, StepId};
 use domain::time::Stamp;
 use eventlog::record::{self, Fence, Head};
+use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -36,7 +37,7 @@ pub(super) const NAME: &str = "notifier";
 const STARTING: usize = 4;
 
 /// So much of what is due is taken in one turn of the loop.
-pub(super) const TURN: usize = 256;
+pub(super) const AT_ONCE: usize = 256;
 
 /// What is left is looked at again after this.
 const SOON: Duration = Duration::from_millis(1);
@@ -53,7 +54,7 @@ pub(super) struct Core {
     pub(super) parked: HashMap<ReactionId, Parked>,
     /// With so many in memory it is time to park.
     pub(super) park_at: usize,
-    /// More is due than was taken in this turn of the loop.
+    /// There is more to be done at once than was taken in this turn of the loop.
     pub(super) is_behind: bool,
     /// Reactions for which something has come in, each once.
     pub(super) ready: VecDeque<ReactionId>,
@@ -135,7 +136,12 @@ impl Core {
         let mut keep_at = Instant::now() + self.tools.options.checkpoint;
         loop {
             self.launch().await?;
-            self.dispatch().await?;
+            self.fetch_senders().await?;
+            // That may have taken long: who is to stop begins nothing more.
+            if shutdown.as_mut().now_or_never().is_some() {
+                break;
+            }
+            self.dispatch();
             self.park();
             if Instant::now() >= keep_at {
                 self.keep().await?;
@@ -177,7 +183,7 @@ impl Core {
             self.begun(begun)?;
         }
         self.wake().await?;
-        self.pass(self.seen.stamp).await?;
+        self.is_behind |= !self.pass(self.seen.stamp).await?;
         self.mark_if_due().await
     }
 
@@ -243,6 +249,7 @@ impl Core {
     /// Keeps the place, and the table of open reactions with it.
     async fn keep(&mut self) -> Result<(), Error> {
         self.flush().await?;
+        self.park_at = self.tools.options.awake;
         // What has not begun yet is read again by who comes after.
         let unbegun = self.starting.keys().next().map(|position| Position(position.0 - 1));
         let place = unbegun.unwrap_or(self.seen.position).min(self.seen.position);

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{error, warn};
 
-use super::core::{Core, TURN, Who};
+use super::core::{AT_ONCE, Core, Who};
 use super::slot::Letter;
 use super::{Error, Tools};
 
@@ -73,8 +73,12 @@ impl Core {
     /// Takes rows of the record in; time passes with them, and with all that are not among them.
     pub(super) async fn rows(&mut self, (rows, end): Batch) -> Result<(), Error> {
         let mut matches = Vec::new();
+        let mut passed = true;
         for row in rows {
-            self.pass(row.stamp).await?;
+            // What is left of it is told in the next turns: each expect is missed before another of its reaction is met.
+            if passed {
+                passed = self.pass(row.stamp).await?;
+            }
             let here = Head { position: row.position, stamp: row.stamp };
             match row.stream.kind {
                 StreamKind::Reaction if row.event_type == Match::TYPE => matches.push(row),
@@ -85,26 +89,27 @@ impl Core {
             }
             self.seen = here;
         }
-        self.pass(end.stamp).await?;
         self.seen = end;
         self.begin(matches).await
     }
 
-    /// Time has passed up to this stamp: what had to come before has not.
-    pub(super) async fn pass(&mut self, stamp: Stamp) -> Result<(), Error> {
-        // An event after its deadline meets no expect, so what is left for the next turn is only told later.
+    /// Time has passed up to this stamp: what had to come before has not. Whether that is all.
+    pub(super) async fn pass(&mut self, stamp: Stamp) -> Result<bool, Error> {
         let due = std::iter::from_fn(|| self.deadlines.pop_due(Stamp(stamp.0 - 1)));
-        let due: Vec<Who> = due.take(TURN).collect();
-        self.is_behind |= due.len() == TURN;
-        let missed: Vec<Who> = due.into_iter().filter(|who| self.awaited(*who).is_some()).collect();
-        self.awaken(missed.iter().map(|(reaction, _)| *reaction)).await?;
-        for (reaction, expect) in missed {
-            let begun = self.open.get(&reaction).and_then(|slot| slot.begun.get(&expect).copied());
-            if self.close_expect(reaction, expect) {
-                self.post(reaction, Letter::input(InputKind::ExpectMissed { expect }, begun));
-            }
+        let mut due: Vec<Who> = due.take(AT_ONCE).collect();
+        let is_all = due.len() < AT_ONCE;
+        due.retain(|who| self.expected_by(*who).is_some());
+        self.awaken(due.iter().map(|(reaction, _)| *reaction)).await?;
+        due.into_iter().for_each(|who| self.missed(who));
+        Ok(is_all)
+    }
+
+    /// The deadline of an expect that is in the index has passed.
+    fn missed(&mut self, (reaction, expect): Who) {
+        let begun = self.open.get(&reaction).and_then(|slot| slot.begun.get(&expect).copied());
+        if self.close_expect(reaction, expect) {
+            self.post(reaction, Letter::input(InputKind::ExpectMissed { expect }, begun));
         }
-        Ok(())
     }
 
     /// Holds a customer's event against the open expects of its tenant.
@@ -118,6 +123,10 @@ impl Core {
         met.retain(|who| self.is_met_by(*who, row, &event));
         self.awaken(met.iter().map(|(reaction, _)| *reaction)).await?;
         for (reaction, expect) in met {
+            // Of one reaction, what is missed before this comes before it.
+            for missed in self.overdue(reaction, row.stamp) {
+                self.missed((reaction, missed));
+            }
             if self.close_expect(reaction, expect) {
                 let kind = InputKind::ExpectMet { expect, position: row.position, event: event.clone() };
                 self.post(reaction, Letter::input(kind, Some(row.position)));
@@ -127,7 +136,7 @@ impl Core {
     }
 
     fn is_met_by(&self, who: Who, row: &Recorded, event: &Object) -> bool {
-        let Some((begun, expectation, _)) = self.awaited(who) else { return false };
+        let Some((begun, expectation)) = self.awaited(who) else { return false };
         begun < row.position
             && expectation.deadline.is_none_or(|deadline| row.stamp <= deadline)
             && expectation.condition.holds(event)
@@ -156,7 +165,7 @@ impl Core {
             if deadline >= self.tools.record.now() {
                 return Ok(());
             }
-            let Some(owner) = self.awaited(*who).map(|(.., owner)| owner.clone()) else {
+            let Some(owner) = self.expected_by(*who).cloned() else {
                 self.deadlines.pop_due(deadline);
                 continue;
             };

@@ -85,18 +85,28 @@ impl<K: Clone + Eq + Hash, T> Lanes<K, T> {
         self.refresh(&key, now);
     }
 
-    /// The next job that may run; it counts as running until [`Self::ended`].
-    pub(crate) fn next(&mut self, now: Stamp) -> Option<(K, T)> {
-        if self.next_release.is_some_and(|at| at <= now) {
-            self.next_release = None;
-            std::mem::take(&mut self.held_up).iter().for_each(|key| self.refresh(key, now));
-        }
+    /// The jobs whose turn it may be, up to so many.
+    pub(crate) fn upcoming(&mut self, now: Stamp, most: usize) -> Vec<&T> {
+        self.release(now);
+        let free = self.most.saturating_sub(self.running).min(most);
+        let ready = self.ready.iter().filter_map(|key| self.lanes.get(key));
+        ready.flat_map(|lane| lane.waiting.iter().take(lane.places - lane.running)).take(free).collect()
+    }
+
+    /// The next job that may run and `can`; it counts as running until [`Self::ended`]. One that cannot yet holds up
+    /// its lane.
+    pub(crate) fn next(&mut self, now: Stamp, can: impl Fn(&T) -> bool) -> Option<(K, T)> {
+        self.release(now);
         if self.running >= self.most {
             return None;
         }
-        loop {
+        for _ in 0..self.ready.len() {
             let key = self.ready.pop_front()?;
             let Some(lane) = self.lanes.get_mut(&key) else { continue };
+            if !lane.waiting.front().is_some_and(&can) {
+                self.ready.push_back(key);
+                continue;
+            }
             lane.is_ready = false;
             // It may have been held up since.
             if lane.lets_pass(now)
@@ -109,6 +119,20 @@ impl<K: Clone + Eq + Hash, T> Lanes<K, T> {
                 return Some((key, job));
             }
             self.refresh(&key, now);
+        }
+        None
+    }
+
+    /// Whether any lane has a job that may run.
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.is_empty() && self.running < self.most
+    }
+
+    /// Lets those go on that were held up until now.
+    fn release(&mut self, now: Stamp) {
+        if self.next_release.is_some_and(|at| at <= now) {
+            self.next_release = None;
+            std::mem::take(&mut self.held_up).iter().for_each(|key| self.refresh(key, now));
         }
     }
 
@@ -162,11 +186,25 @@ mod tests {
         let mut lanes = Lanes::new(100, Rule::default());
         (0..1_000).for_each(|n| lanes.push("noisy", 2, &[], n, now));
         lanes.push("quiet", 2, &[], 1_000, now);
-        let begun: Vec<_> = std::iter::from_fn(|| lanes.next(now)).collect();
+        let begun: Vec<_> = std::iter::from_fn(|| lanes.next(now, |_| true)).collect();
         assert_eq!(begun, [("noisy", 0), ("quiet", 1_000), ("noisy", 1)]);
         lanes.ended(&"noisy", Sign::Alive, now);
-        assert_eq!(lanes.next(now), Some(("noisy", 2)));
-        assert_eq!(lanes.next(now), None);
+        assert_eq!(lanes.next(now, |_| true), Some(("noisy", 2)));
+        assert_eq!(lanes.next(now, |_| true), None);
+    }
+
+    #[test]
+    fn a_job_that_cannot_run_yet_holds_up_its_lane_and_no_other() {
+        let now = Stamp(0);
+        let mut lanes = Lanes::new(3, Rule::default());
+        (0..4).for_each(|n| lanes.push("a", 2, &[], n, now));
+        (4..8).for_each(|n| lanes.push("b", 2, &[], n, now));
+        assert_eq!(lanes.upcoming(now, 9), [&0, &1, &4], "two places each, three in all");
+        assert_eq!(lanes.upcoming(now, 1), [&0]);
+        assert_eq!(lanes.next(now, |n| *n != 0), Some(("b", 4)));
+        assert_eq!((lanes.next(now, |n| *n > 5), lanes.has_ready()), (None, true));
+        assert_eq!(lanes.next(now, |_| true), Some(("a", 0)));
+        assert_eq!((lanes.next(now, |n| *n != 5).map(|(_, n)| n), lanes.has_ready()), (Some(1), false));
     }
 
     #[test]
@@ -177,9 +215,9 @@ mod tests {
             lanes.push(tenant, 2, &[], 'a', now);
             lanes.push(tenant, 2, &[], 'b', now);
         }
-        assert_eq!(std::iter::from_fn(|| lanes.next(now)).count(), 3);
+        assert_eq!(std::iter::from_fn(|| lanes.next(now, |_| true)).count(), 3);
         (0..3).for_each(|tenant| lanes.ended(&tenant, Sign::Alive, now));
-        assert_eq!(std::iter::from_fn(|| lanes.next(now)).count(), 3);
+        assert_eq!(std::iter::from_fn(|| lanes.next(now, |_| true)).count(), 3);
         (0..3).for_each(|tenant| lanes.ended(&tenant, Sign::Alive, now));
         assert_eq!((lanes.running(), lanes.lanes.len()), (0, 0));
     }
@@ -191,21 +229,24 @@ mod tests {
         let rule = Rule { failures: 2, ..Rule::default() };
         let mut lanes = Lanes::new(100, rule);
         (0..6).for_each(|n| lanes.push("bad", 2, &[], n, start));
-        let begun: Vec<_> = std::iter::from_fn(|| lanes.next(start)).collect();
+        let begun: Vec<_> = std::iter::from_fn(|| lanes.next(start, |_| true)).collect();
         assert_eq!(begun, [("bad", 0), ("bad", 1)]);
         (0..2).for_each(|_| lanes.ended(&"bad", Sign::Failing(None), at(1)));
         lanes.push("good", 2, &[], 7, at(1));
-        assert_eq!((lanes.next(at(1)), lanes.next(at(1))), (Some(("good", 7)), None));
-        assert_eq!((lanes.next_release(), lanes.next(at(30))), (Some(at(31)), None));
+        assert_eq!((lanes.next(at(1), |_| true), lanes.next(at(1), |_| true)), (Some(("good", 7)), None));
+        assert_eq!((lanes.next_release(), lanes.next(at(30), |_| true)), (Some(at(31)), None));
         // One trial, and all of it when that is a success.
-        assert_eq!((lanes.next(at(31)), lanes.next(at(32))), (Some(("bad", 2)), None));
+        assert_eq!((lanes.next(at(31), |_| true), lanes.next(at(32), |_| true)), (Some(("bad", 2)), None));
         lanes.ended(&"bad", Sign::Failing(None), at(33));
         assert_eq!(
-            (lanes.next(at(62)), lanes.next(at(63)), lanes.next(at(63))),
+            (lanes.next(at(62), |_| true), lanes.next(at(63), |_| true), lanes.next(at(63), |_| true)),
             (None, Some(("bad", 3)), None)
         );
         lanes.ended(&"bad", Sign::Alive, at(64));
-        assert_eq!((lanes.next(at(64)), lanes.next(at(64))), (Some(("bad", 4)), Some(("bad", 5))));
+        assert_eq!(
+            (lanes.next(at(64), |_| true), lanes.next(at(64), |_| true)),
+            (Some(("bad", 4)), Some(("bad", 5)))
+        );
     }
 
     #[test]
@@ -217,7 +258,7 @@ mod tests {
         }
         let mut sent = Vec::new();
         for now in (0..130_000).step_by(500).map(Stamp) {
-            while let Some((key, n)) = lanes.next(now) {
+            while let Some((key, n)) = lanes.next(now, |_| true) {
                 sent.push((n, now.0));
                 lanes.ended(&key, Sign::Alive, now);
             }

@@ -3,12 +3,14 @@
 
 use domain::ids::{Position, ReactionId};
 use domain::reaction::{Effect, Expectation, StepId};
+use domain::time::Stamp;
 use eventlog::record;
 use tracing::warn;
 
 use super::Error;
-use super::core::{Core, Who};
+use super::core::{AT_ONCE, Core, Who};
 use super::follow::AWAY;
+use super::perform::Wake;
 use super::slot::{Letter, Owner, Slot, What};
 use crate::history::{self, Trail};
 
@@ -17,9 +19,17 @@ pub(super) struct Parked {
     pub(super) owner: Owner,
     /// Its sends and polls that wait in a lane.
     flights: Box<[StepId]>,
+    /// Its timers.
+    timers: Box<[StepId]>,
     /// The expects that are in the index, and where each was recorded: most events that an index finds for an expect
     /// do not meet it, and nothing is to be read for those.
     expects: Box<[(Position, Expectation)]>,
+}
+
+impl Parked {
+    fn awaited(&self, expect: StepId) -> Option<(Position, &Expectation)> {
+        self.expects.iter().find(|(_, open)| open.id == expect).map(|(begun, open)| (*begun, open))
+    }
 }
 
 impl Core {
@@ -28,15 +38,44 @@ impl Core {
         self.open.contains_key(&reaction) || self.parked.contains_key(&reaction)
     }
 
-    /// An expect that is in the index, where it was recorded, and whose it is.
-    pub(super) fn awaited(&self, (reaction, expect): Who) -> Option<(Position, &Expectation, &Owner)> {
-        if let Some(parked) = self.parked.get(&reaction) {
-            let (begun, expectation) = parked.expects.iter().find(|(_, open)| open.id == expect)?;
-            return Some((*begun, expectation, &parked.owner));
+    /// An expect that is in the index, and where it was recorded.
+    pub(super) fn awaited(&self, (reaction, expect): Who) -> Option<(Position, &Expectation)> {
+        match self.parked.get(&reaction) {
+            Some(parked) => parked.awaited(expect),
+            None => self.open.get(&reaction)?.awaited(expect),
         }
-        let slot = self.open.get(&reaction)?;
-        let (begun, expectation) = slot.awaited(expect)?;
-        Some((begun, expectation, &slot.owner))
+    }
+
+    /// Whose expect that is, if it is in the index.
+    pub(super) fn expected_by(&self, (reaction, expect): Who) -> Option<&Owner> {
+        match self.parked.get(&reaction) {
+            Some(parked) => parked.awaited(expect).map(|_| &parked.owner),
+            None => self
+                .open
+                .get(&reaction)
+                .filter(|slot| slot.expects.contains_key(&expect))
+                .map(|slot| &slot.owner),
+        }
+    }
+
+    /// Whether a reaction still waits for that.
+    pub(super) fn waits_for(&self, reaction: ReactionId, wake: Wake) -> bool {
+        let (Wake::Timer(step) | Wake::Poll(step)) = wake;
+        match self.parked.get(&reaction) {
+            Some(parked) => parked.timers.contains(&step),
+            None => self.open.get(&reaction).is_some_and(|slot| slot.state.is_open(step)),
+        }
+    }
+
+    /// The expects of a reaction in memory whose deadline is before that stamp.
+    pub(super) fn overdue(&self, reaction: ReactionId, stamp: Stamp) -> Vec<StepId> {
+        let Some(slot) = self.open.get(&reaction) else { return Vec::new() };
+        let deadline =
+            |expect: &StepId| slot.awaited(*expect)?.1.deadline.map(|deadline| (deadline, *expect));
+        let mut overdue: Vec<_> =
+            slot.expects.keys().filter_map(deadline).filter(|(at, _)| *at < stamp).collect();
+        overdue.sort_unstable();
+        overdue.into_iter().map(|(_, expect)| expect).collect()
     }
 
     /// Lets those out of memory that only wait, once there are too many.
@@ -61,9 +100,13 @@ impl Core {
     ) -> Result<(), Error> {
         let of_parked = |id| Some((id, self.parked.remove(&id)?));
         let parked: Vec<(ReactionId, Parked)> = reactions.into_iter().filter_map(of_parked).collect();
-        let streams = parked.iter().map(|(id, parked)| parked.owner.stream(*id)).collect();
-        for ((id, parked), trail) in parked.into_iter().zip(self.tools.trails(streams).await) {
-            self.unpark(id, parked, trail).await?;
+        let mut parked = parked.into_iter().peekable();
+        while parked.peek().is_some() {
+            let page: Vec<_> = parked.by_ref().take(AT_ONCE).collect();
+            let streams = page.iter().map(|(id, parked)| parked.owner.stream(*id)).collect();
+            for ((id, parked), trail) in page.into_iter().zip(self.tools.trails(streams).await) {
+                self.unpark(id, parked, trail).await?;
+            }
         }
         Ok(())
     }
@@ -74,7 +117,7 @@ impl Core {
         parked: Parked,
         mut trail: Result<Trail, history::Error>,
     ) -> Result<(), Error> {
-        let Parked { owner, flights, expects } = parked;
+        let Parked { owner, flights, timers: _, expects } = parked;
         let (mut slot, hopeless) = loop {
             match self.folded(reaction, owner.clone(), trail).await {
                 Err(Error::Record(record::Error::Unavailable(reason))) => {
@@ -119,10 +162,15 @@ impl Slot {
 
     /// What is kept of it while it is not in memory.
     fn parked(self) -> Parked {
+        let timer = |effect: &Effect| match effect {
+            Effect::SetTimer(timer) => Some(timer.id),
+            _ => None,
+        };
         let known = |expect: &StepId| self.awaited(*expect).map(|(begun, open)| (begun, open.clone()));
         Parked {
             expects: self.expects.keys().filter_map(known).collect(),
             flights: self.flights.iter().copied().collect(),
+            timers: self.state.outstanding().filter_map(timer).collect(),
             owner: self.owner,
         }
     }

@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::attempt::{self, Report};
 use super::breaker::Sign;
-use super::core::{Core, TURN};
+use super::core::{AT_ONCE, Core};
 use super::receipts::Notice;
 use super::slot::{Letter, Slot, What};
 use super::{Error, Tools};
@@ -81,17 +81,23 @@ impl Core {
         }
     }
 
-    /// Sends what has its turn.
-    pub(super) async fn dispatch(&mut self) -> Result<(), Error> {
+    /// Reads those back whose turn to send it is.
+    pub(super) async fn fetch_senders(&mut self) -> Result<(), Error> {
+        if self.parked.is_empty() {
+            return Ok(());
+        }
+        let upcoming = self.lanes.upcoming(self.tools.record.now(), AT_ONCE);
+        let reactions: Vec<ReactionId> = upcoming.into_iter().map(|job| job.reaction).collect();
+        self.awaken(reactions).await
+    }
+
+    /// Sends what has its turn, of those that are in memory.
+    pub(super) fn dispatch(&mut self) {
         let now = self.tools.record.now();
-        let turn: Vec<_> = std::iter::from_fn(|| self.lanes.next(now)).take(TURN).collect();
-        self.is_behind |= turn.len() == TURN;
-        self.awaken(turn.iter().map(|(_, job)| job.reaction)).await?;
-        for (lane, job) in turn {
+        while let Some((lane, job)) = self.lanes.next(now, |job| !self.parked.contains_key(&job.reaction)) {
             let request = self.open.get_mut(&job.reaction).and_then(|slot| slot.request(job.step));
             let Some(request) = request else {
                 self.lanes.ended(&lane, Sign::None, now);
-                self.is_behind = true;
                 self.not_sent(&job);
                 continue;
             };
@@ -103,7 +109,7 @@ impl Core {
             let task = attempt::start(job, request, endpoints, grace, may_hold, reports);
             self.attempts.insert(who, task);
         }
-        Ok(())
+        self.is_behind |= self.lanes.has_ready();
     }
 
     /// Its command was over before its turn came: that is an end too, and belongs into the log.
@@ -176,8 +182,9 @@ impl Core {
     pub(super) async fn wake(&mut self) -> Result<(), Error> {
         let early = if eventlog::broken!("timers-early") { 500 } else { 0 };
         let now = self.tools.record.now().after(early);
-        let due: Vec<_> = std::iter::from_fn(|| self.timers.pop_due(now)).take(TURN).collect();
-        self.is_behind |= due.len() == TURN;
+        let mut due: Vec<_> = std::iter::from_fn(|| self.timers.pop_due(now)).take(AT_ONCE).collect();
+        self.is_behind |= due.len() == AT_ONCE;
+        due.retain(|(reaction, wake)| self.waits_for(*reaction, *wake));
         self.awaken(due.iter().map(|(reaction, _)| *reaction)).await?;
         for (reaction, wake) in due {
             match wake {
@@ -185,11 +192,9 @@ impl Core {
                 Wake::Timer(timer) => self.timer_fired(reaction, timer),
             }
         }
-        let (open, parked) = (&self.open, &self.parked);
-        self.timers.sweep(|(reaction, Wake::Timer(step) | Wake::Poll(step))| match open.get(reaction) {
-            Some(slot) => slot.state.is_open(*step),
-            None => parked.contains_key(reaction),
-        });
+        let mut timers = std::mem::take(&mut self.timers);
+        timers.sweep(|(reaction, wake)| self.waits_for(*reaction, *wake));
+        self.timers = timers;
         Ok(())
     }
 

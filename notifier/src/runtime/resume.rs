@@ -7,14 +7,11 @@ use domain::reaction::{Effect, InputKind, StepId};
 use eventlog::record::{self, Head, Select, StreamId, StreamKind};
 use tracing::{error, info, warn};
 
-use super::core::{Core, NAME};
+use super::core::{AT_ONCE, Core, NAME};
 use super::slot::{Letter, Owner, Slot, What};
 use super::{Cancelled, Error, Tools};
 use crate::history::{self, History, Trail, step_of};
 use crate::sources;
-
-/// So many reactions are read back at a time.
-const PAGE: usize = 256;
 
 impl Core {
     /// Reads back what was open when the place was kept last.
@@ -31,11 +28,12 @@ impl Core {
         self.seen = Head { position, ..Head::default() };
         self.began = position;
         let open: Vec<_> = rows.iter().filter_map(|(key, value)| open_row(key, value)).collect();
-        for page in open.chunks(PAGE) {
+        for page in open.chunks(AT_ONCE) {
             let streams = page.iter().map(|(id, owner)| owner.stream(*id)).collect();
             for ((id, owner), trail) in page.iter().cloned().zip(self.tools.trails(streams).await) {
                 self.resume(id, owner, trail, HashSet::new(), HashSet::new()).await?;
             }
+            self.flush().await?;
             self.park();
         }
         info!(reactions = self.open.len() + self.parked.len(), position = position.0, "the notifier goes on");

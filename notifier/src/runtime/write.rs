@@ -43,7 +43,7 @@ impl Core {
                         }
                     }
                 }
-                self.dispatch().await?;
+                self.dispatch();
             }
             if !drafts.is_empty() {
                 self.batches.push_back(Batch::begin(self.tools.clone(), drafts));
@@ -98,6 +98,10 @@ impl Core {
         while drafts.len() < self.tools.options.batch {
             let Some(reaction) = self.ready.pop_front() else { break };
             let Some(slot) = self.open.get_mut(&reaction) else { continue };
+            // What has come in meanwhile waits until it has landed.
+            if slot.in_air {
+                continue;
+            }
             let fence = self.fences.get(usize::from(slot.owner.partition.0));
             let mut taken = 0;
             while let Some(letter) = slot.inbox.pop_front() {
@@ -128,7 +132,14 @@ impl Core {
     /// A step is in the log: now it is done what it decided.
     async fn appended(&mut self, decided: Decided, last: Position, stamp: Stamp) -> Result<(), Error> {
         let Decided { reaction, letter, effects, rows, .. } = decided;
-        let Some(slot) = self.open.get_mut(&reaction) else { return Ok(()) };
+        debug_assert!(!self.parked.contains_key(&reaction), "what is in the air is not let out");
+        let Some(slot) = self.open.get_mut(&reaction) else {
+            // It was over with a step before.
+            if let Some(reply) = letter.reply {
+                reply.done();
+            }
+            return Ok(());
+        };
         let first_effect = last.0 + 1 - effects.len() as u64;
         debug_assert!(rows >= effects.len() as u64);
         for (effect, position) in effects.iter().zip(first_effect..) {

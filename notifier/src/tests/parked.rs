@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::ids::{Position, ReactionId};
 use domain::reaction::{Answer, Outcome as Ending, Success};
-use eventlog::record::{Error, Layer, Record, Recorded, Select, StreamKind};
+use eventlog::record::{Error, Item, Layer, Outcome, Record, Recorded, Select, StreamKind};
+use tokio::sync::watch;
 
-use super::world::{SMS, World, options, within};
+use super::world::{SMS, World, names, options, within};
 use crate::runtime::Options;
 
 /// A record that counts how often a reaction's stream is begun to be read.
@@ -145,6 +147,72 @@ async fn one_that_waits_is_there_for_who_asks_for_it() {
     assert_eq!(missing, crate::runtime::Cancelled::Missing);
     world.advance(3_600_000);
     all_done(&world, &reactions[1..]).await;
+    running.stop().await;
+    world.replays().await;
+}
+
+#[tokio::test]
+async fn what_is_missed_comes_before_what_is_met_later_however_much_is_due_at_once() {
+    let world = World::new().await;
+    let running = world.notifier();
+    let then = "(par (expect (= $never 1) (within 1 hours)) (expect (= $ref *id*) (success (send echo message {:message 1}))))";
+    let program = world.pattern(then).await;
+    // More than are taken at once.
+    let event = world.event(r#"{"id":"c"}"#).await;
+    world.matches(program, &[event], 700).await;
+    let reaction = world.reaction(then, r#"{"id":"last"}"#).await;
+    world.until_has(reaction, "expect-opened", 2).await;
+    running.settle().await;
+    world.advance(3_600_001);
+    world.event(r#"{"id":"x","ref":"last"}"#).await;
+    let ending = world.end(reaction).await;
+    assert!(matches!(&ending, Ending::Failed { reason } if reason.contains("no such event")), "{ending:?}");
+    assert!(!names(&world.trail(reaction).await).contains_key("send-begun"));
+    running.stop().await;
+    world.replays().await;
+}
+
+/// A record whose answer to an append is lost on the way, once it is committed, when it is told so.
+struct Forgetful {
+    inner: Arc<dyn Record>,
+    forgets: watch::Sender<bool>,
+}
+
+#[async_trait]
+impl Layer for Forgetful {
+    fn inner(&self) -> &dyn Record {
+        &*self.inner
+    }
+
+    async fn append(&self, items: Vec<Item>) -> Result<Vec<Outcome>, Error> {
+        let appended = self.inner.append(items).await;
+        match self.forgets.send_replace(false) {
+            true => Err(Error::Unavailable("the answer is lost".into())),
+            false => appended,
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_comes_in_while_the_answer_to_an_append_is_lost_is_carried_out() {
+    let world = World::new().await;
+    let (forgets, mut forgotten) = watch::channel(false);
+    let record = Arc::new(Forgetful { inner: world.record.clone(), forgets });
+    let answers = [world.twilio.wait(), world.twilio.wait()];
+    // Nothing but the loop itself carries on.
+    let rarely = Options { checkpoint: Duration::from_secs(3_600), ..options() };
+    let running = world.notifier_on(record.clone(), rarely);
+    let then = format!("(seq (par (send {SMS}) (send {SMS})) (send {SMS}))");
+    let reaction = world.reaction(&then, r#"{"id":"a","phone":"1"}"#).await;
+    within(world.twilio.called(2)).await;
+    running.settle().await;
+    let [first, second] = answers;
+    record.forgets.send_replace(true);
+    first.send(Answer::Succeeded(Success::default())).unwrap();
+    within(forgotten.wait_for(|forgets| !forgets)).await.unwrap();
+    second.send(Answer::Succeeded(Success::default())).unwrap();
+    assert_eq!(world.end(reaction).await, Ending::Done);
+    assert_eq!(world.twilio.calls().len(), 3);
     running.stop().await;
     world.replays().await;
 }
