@@ -33,7 +33,7 @@ fn open_sound(path: &Path) -> Result<Connection, Error> {
     connection.set_prepared_statement_cache_capacity(128);
     // NORMAL: after a power cut the last commits may be missing, places and rows together; they are made again.
     connection.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768;
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384;
          PRAGMA journal_size_limit = 67108864;",
     )?;
     sums::prepare(&connection)?;
