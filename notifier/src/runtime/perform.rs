@@ -16,6 +16,7 @@ use super::breaker::Sign;
 use super::core::{AT_ONCE, Core};
 use super::receipts::Notice;
 use super::slot::{Letter, Slot, What};
+use super::timers::Timers;
 use super::{Error, Tools};
 use crate::endpoint;
 
@@ -192,7 +193,7 @@ impl Core {
                 Wake::Timer(timer) => self.timer_fired(reaction, timer),
             }
         }
-        let mut timers = std::mem::take(&mut self.timers);
+        let mut timers = std::mem::replace(&mut self.timers, Timers::new());
         timers.sweep(|(reaction, wake)| self.waits_for(*reaction, *wake));
         self.timers = timers;
         Ok(())

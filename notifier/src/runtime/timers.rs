@@ -42,12 +42,6 @@ impl<T> Ord for Entry<T> {
     }
 }
 
-impl<T> Default for Timers<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl<T> Timers<T> {
     pub(crate) fn new() -> Self {
         Self { heap: BinaryHeap::new(), set: 0, sweep_at: FEW }
