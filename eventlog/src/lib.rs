@@ -4,7 +4,7 @@
 //! (sealing), [`aggregates`] (cqrs-es over the port), [`customer_stream`] (the door through which every customer
 //! event comes), [`augment`] (what completes it on its way in), [`files`] (what is too long for an entry), [`checkpoint`] (where its
 //! readers keep their place), [`check`] (the whole record against its checksums), [`nats`] (how rows reach many
-//! workers).
+//! workers), [`workers`] (threads that block).
 
 pub mod aggregates;
 pub mod augment;
@@ -20,6 +20,7 @@ pub mod nats;
 pub mod record;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod workers;
 
 /// A point at an I/O boundary where a fault can be ordered (`faults`): `fault_point!("name")`. With a second argument,
 /// the error that is returned where the point is ordered to fail. Without the feature `faults` it is nothing.

@@ -1,12 +1,13 @@
 //! The read models, open: ask them, and wait for them.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ids::Position;
+use eventlog::workers::{Ended, Workers};
 use rusqlite::Connection;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 use crate::{Error, store};
 
@@ -24,9 +25,9 @@ pub struct Views {
 
 struct Shared {
     path: PathBuf,
-    writer: Mutex<Connection>,
-    idle: Mutex<Vec<Connection>>,
-    permits: Arc<Semaphore>,
+    writer: Workers<Connection>,
+    /// Each with its connection, once it has been needed.
+    readers: Workers<Option<Connection>>,
     progress: watch::Sender<Position>,
 }
 
@@ -59,9 +60,8 @@ impl Views {
         Ok(Self {
             shared: Arc::new(Shared {
                 path: path.to_owned(),
-                writer: Mutex::new(writer),
-                idle: Mutex::new(Vec::new()),
-                permits: Arc::new(Semaphore::new(READERS)),
+                writer: Workers::start("views-writer", [writer])?,
+                readers: Workers::start("views-reader", [const { None }; READERS])?,
                 progress,
             }),
         })
@@ -97,21 +97,16 @@ impl Views {
         &self,
         question: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let permit = Arc::clone(&self.shared.permits).acquire_owned().await.map_err(|_| Error::Ended)?;
-        let shared = Arc::clone(&self.shared);
-        blocking(move || {
-            let idle = lock(&shared.idle).pop();
-            let connection = idle.map_or_else(|| store::open_reader(&shared.path), Ok)?;
-            let answer = connection
-                .unchecked_transaction()
-                .map_err(Error::from)
-                .and_then(|snapshot| question(&snapshot));
-            lock(&shared.idle).push(connection);
-            // Here, not in the caller: one who goes away leaves the question running.
-            drop(permit);
-            answer
-        })
-        .await
+        let path = self.shared.path.clone();
+        let question = move |held: &mut Option<Connection>| {
+            let connection = match held {
+                Some(connection) => connection,
+                None => held.insert(store::open_reader(&path)?),
+            };
+            let snapshot = connection.unchecked_transaction()?;
+            question(&snapshot)
+        };
+        self.shared.readers.run(question).await.map_err(|Ended| Error::Ended)?
     }
 
     /// Works on the writing connection.
@@ -119,18 +114,6 @@ impl Views {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let shared = Arc::clone(&self.shared);
-        blocking(move || work(&mut lock(&shared.writer))).await
+        self.shared.writer.run(work).await.map_err(|Ended| Error::Ended)?
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic elsewhere leaves a connection sound: its transaction was rolled back.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| Error::Ended)?
 }

@@ -18,6 +18,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::record::Error;
 use crate::record::sqlite::failed;
+use crate::workers::Workers;
 
 /// The file of everything that can be made anew, in the data folder; read models live there too.
 pub const VIEWS_FILE: &str = "views.db";
@@ -28,7 +29,7 @@ pub const ENGINE_FILE: &str = "engine.db";
 /// Keyed rows and a position, committed together.
 #[derive(Clone)]
 pub struct Checkpoints {
-    connection: Arc<Mutex<Connection>>,
+    connection: Arc<Workers<Connection>>,
     path: PathBuf,
     /// Whether nothing else lives in the file, so that a torn one can be replaced.
     alone: bool,
@@ -105,7 +106,9 @@ impl Checkpoints {
 
     fn at(path: PathBuf, alone: bool) -> Result<Self, Error> {
         let connection = table::open(&path).map_err(failed)?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)), path, alone })
+        let thread = Workers::start("checkpoint", [connection]);
+        let thread = thread.map_err(|error| Error::Unavailable(error.to_string()))?;
+        Ok(Self { connection: Arc::new(thread), path, alone })
     }
 
     /// The last position committed under `name`.
@@ -203,11 +206,8 @@ impl Checkpoints {
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let connection = Arc::clone(&self.connection);
-        let work = move || work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner));
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|error| Error::Unavailable(format!("a checkpoint ended early: {error}")))?
+        let answer = self.connection.run(work).await;
+        answer.map_err(|error| Error::Unavailable(format!("a checkpoint: {error}")))?
     }
 }
 

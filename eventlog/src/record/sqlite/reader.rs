@@ -1,4 +1,4 @@
-//! Reading `log.db`: a few connections, each used by one query at a time, off the async threads.
+//! Reading `log.db`: a few connections, each with a thread of its own.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -7,13 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use domain::ids::{CustomerId, Position, TenantId};
 use rusqlite::types::Value;
 use rusqlite::{Connection, InterruptHandle, OptionalExtension};
-use tokio::sync::Semaphore;
 
 use super::codec::decode;
-use super::{failed, schema};
-use crate::record::queue::closed;
+use super::{failed, schema, unavailable};
 use crate::record::row::{COLUMNS, aggregate_id, integer, nothing_is_missing, reacting};
 use crate::record::{Error, Recorded, Select, StreamId, StreamKind};
+use crate::workers::Workers;
 
 /// How long an idempotency key holds, in milliseconds.
 pub(super) const KEY_HOLDS: i64 = 86_400_000;
@@ -25,35 +24,30 @@ pub(super) const KEY: &str =
 /// The read connections.
 pub(super) struct Readers {
     path: PathBuf,
-    room: Arc<Semaphore>,
-    idle: Arc<Mutex<Vec<Connection>>>,
+    /// Each with its connection, once it has been needed.
+    threads: Workers<Option<Connection>>,
 }
 
 impl Readers {
-    /// At most `count` connections, opened when they are needed.
-    pub(super) fn new(path: &Path, count: usize) -> Self {
-        Self { path: path.to_owned(), room: Arc::new(Semaphore::new(count.max(1))), idle: Arc::default() }
+    /// So many connections, opened when they are needed.
+    pub(super) fn new(path: &Path, count: usize) -> Result<Self, Error> {
+        let none = (0..count.max(1)).map(|_| None);
+        let threads = Workers::start("record-reader", none).map_err(unavailable)?;
+        Ok(Self { path: path.to_owned(), threads })
     }
 
-    /// Runs a query on a connection of its own, on a blocking thread.
+    /// Runs a query on one of them.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let turn = Arc::clone(&self.room).acquire_owned().await;
-        let turn = turn.map_err(|_| closed())?;
-        let (path, idle) = (self.path.clone(), Arc::clone(&self.idle));
-        let query = move || {
-            let connection = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let connection = connection.map_or_else(|| schema::open_reader(&path), Ok)?;
-            let answer = query(&connection);
-            idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-            drop(turn);
-            answer
+        let path = self.path.clone();
+        let query = move |held: &mut Option<Connection>| match held {
+            Some(connection) => query(connection),
+            None => query(held.insert(schema::open_reader(&path)?)),
         };
-        tokio::task::spawn_blocking(query)
-            .await
-            .map_err(|error| Error::Unavailable(format!("a query ended early: {error}")))?
+        let answer = self.threads.run(query).await;
+        answer.map_err(|error| Error::Unavailable(format!("a query: {error}")))?
     }
 }
 
