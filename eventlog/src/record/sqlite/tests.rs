@@ -32,6 +32,17 @@ fn event(id: &str, payload: Vec<u8>) -> Item {
     Item { writes: vec![write], ..Item::default() }
 }
 
+/// `.cargo/config.toml` says why.
+#[test]
+fn each_connection_has_a_page_cache_of_its_own() {
+    let connection = Connection::open_in_memory().unwrap();
+    let mut options = connection.prepare("PRAGMA compile_options").unwrap();
+    let options: Vec<String> = options.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert!(options.iter().any(|option| option.starts_with("THREADSAFE=")), "{options:?}");
+    assert!(!options.iter().any(|option| option == "ENABLE_MEMORY_MANAGEMENT"), "{options:?}");
+    assert!(options.iter().any(|option| option == "DEFAULT_MEMSTATUS=0"), "{options:?}");
+}
+
 /// The next event of an aggregate's stream.
 fn change(version: u64) -> Item {
     let mut item = event("1", vec![3]);
