@@ -1,12 +1,13 @@
 //! What sealing promises: a payload opens in its own place and nowhere else, and not at all once it is erased.
 
+use async_trait::async_trait;
 use domain::ids::Position;
 use zeroize::Zeroizing;
 
 use super::keys::{tenant_bound, wrap};
 use super::*;
 use crate::record::sqlite::Keys;
-use crate::record::{Expect, Metadata, NewEvent, Select, StreamId, StreamKind, Write};
+use crate::record::{Expect, Layer, Metadata, NewEvent, Select, StreamId, StreamKind, Write};
 use crate::testing::{MASTER, TempRecord};
 
 /// Appends a payload that was sealed for a customer.
@@ -191,6 +192,49 @@ async fn a_credential_opens_at_its_place_and_at_no_other() {
         let refused = vault.open_credential(tenant, place, sealed).await;
         assert!(matches!(refused, Err(Error::Damaged(_))), "{tenant} {place}");
     }
+}
+
+/// A record in which a customer is erased between a reading of their key and its answer.
+struct ErasedMeanwhile {
+    inner: Arc<dyn Record>,
+    whom: Mutex<Option<(Arc<Vault>, CustomerId)>>,
+}
+
+#[async_trait]
+impl Layer for ErasedMeanwhile {
+    fn inner(&self) -> &dyn Record {
+        &*self.inner
+    }
+
+    async fn keys(
+        &self,
+        tenant: &TenantId,
+        customers: &[Option<CustomerId>],
+    ) -> Result<Vec<Option<Vec<u8>>>, Error> {
+        let keys = self.inner.keys(tenant, customers).await?;
+        let whom = self.whom.lock().unwrap().take_if(|(_, customer)| customers.contains(&Some(*customer)));
+        if let Some((vault, customer)) = whom {
+            vault.erase(tenant, customer, Metadata::default()).await?;
+        }
+        Ok(keys)
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_was_read_before_an_erasure_is_not_kept_after_it() {
+    let temp = TempRecord::new();
+    let acme = temp.tenant("acme", "id").await;
+    let customer = temp.vault().customer(&acme, "1").await.unwrap();
+    let sealed = temp.vault().seal(&acme, customer.id, "seen", b"old").await.unwrap();
+    append(&temp, &acme, &customer, sealed).await;
+    let row = last(&temp).await;
+    let record = Arc::new(ErasedMeanwhile { inner: temp.record.clone(), whom: Mutex::default() });
+    let vault = Arc::new(Vault::new(record.clone(), MASTER));
+    vault.customer(&acme, "1").await.unwrap();
+    *record.whom.lock().unwrap() = Some((Arc::clone(&vault), customer.id));
+    assert_eq!(vault.open(&row).await.unwrap(), Opened::Clear(b"old".to_vec()), "it was read before");
+    assert!(record.whom.lock().unwrap().is_none(), "and then destroyed");
+    assert_eq!(vault.open(&row).await.unwrap(), Opened::Erased);
 }
 
 #[tokio::test]

@@ -48,6 +48,15 @@ pub trait Layer: Send + Sync + 'static {
         self.inner().take_leases(leases, owner).await
     }
 
+    /// The wrapped keys of customers.
+    async fn keys(
+        &self,
+        tenant: &TenantId,
+        customers: &[Option<CustomerId>],
+    ) -> Result<Vec<Option<Vec<u8>>>, Error> {
+        self.inner().keys(tenant, customers).await
+    }
+
     /// Destroys a customer's key row.
     async fn erase(&self, tenant: &TenantId, customer: CustomerId) -> Result<bool, Error> {
         self.inner().erase(tenant, customer).await
@@ -108,11 +117,7 @@ impl<L: Layer> Record for L {
         tenant: &TenantId,
         customers: &[Option<CustomerId>],
     ) -> Result<Vec<Option<Vec<u8>>>, Error> {
-        self.inner().keys(tenant, customers).await
-    }
-
-    async fn key(&self, tenant: &TenantId, customer: Option<CustomerId>) -> Result<Option<Vec<u8>>, Error> {
-        self.inner().key(tenant, customer).await
+        Layer::keys(self, tenant, customers).await
     }
 
     async fn erase(&self, tenant: &TenantId, customer: CustomerId) -> Result<bool, Error> {
