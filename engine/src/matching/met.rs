@@ -87,5 +87,9 @@ mod tests {
         assert!(![1, 62, 65, 199, 201, 999].into_iter().any(|id| met.contains(id)));
         assert!(met.meets(&[200].into_iter().collect()) && !met.meets(&[1, 65].into_iter().collect()));
         assert!(Met::none().is_empty() && !met.is_empty());
+        for (mut one, other) in [(Met::of(3), met.clone()), (met.clone(), Met::of(3))] {
+            one.extend(&other);
+            assert!([0, 3, 63, 64, 200].into_iter().all(|id| one.contains(id)), "{one:?}");
+        }
     }
 }

@@ -220,6 +220,87 @@ proptest! {
     }
 }
 
+/// Triggers that are not simple, all of it in a window.
+fn nested() -> impl Strategy<Value = String> {
+    let inner = prop::sample::select(vec![
+        "(seq (any A (seq B C)) B)",
+        "(seq (all A B) (fail X) C)",
+        "(count 2 (seq A B))",
+        "(count 2 (count 3 (all A B)))",
+        "(all (seq A B) (count 2 C))",
+        "(any (count 3 A) (seq B (count 17 A)))",
+        "(seq A (fail (seq X B)) C)",
+        "(all (seq A C) (seq B C) (fail X))",
+    ]);
+    (1_u32..6, inner).prop_map(|(minutes, inner)| format!("(within {minutes}m {inner})"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 5_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_state_that_has_expired_is_as_good_as_none(pattern in nested(), timeline in timelines()) {
+        let trigger = trigger(&pattern);
+        let machine = Machine::new(&trigger);
+        prop_assert!(matches!(machine.body, Body::General(_)), "{pattern} is simple");
+        // What is built for no window around it never expires.
+        prop_assert_eq!(run(&machine, &timeline), run(&Machine::general(&trigger), &timeline), "{}", pattern);
+    }
+}
+
+#[test]
+fn what_stands_only_in_a_fail_does_not_contribute() {
+    for pattern in
+        ["(seq A (fail X) B)", "(within 1m (seq A B (fail (any X A))))", "(all A B (fail (seq X A)))"]
+    {
+        let machine = Machine::new(&trigger(pattern));
+        let wanted = |name| machine.wanted().meets(&met(&machine, name));
+        assert!(wanted("A") && wanted("B") && !wanted("X"), "{pattern}");
+    }
+}
+
+#[test]
+fn counts_of_counts_multiply() {
+    for pattern in ["(count 2 (count 3 A))", "(count 3 (count 2 A))"] {
+        assert_eq!(
+            matches(&Machine::new(&trigger(pattern)), "A@0 A@0 A@0 A@0 A@0 A@1"),
+            "1:1,2,3,4,5,6",
+            "{pattern}"
+        );
+    }
+    let chain = "(count 2 (count 3 (seq A B)))";
+    let timeline = "A@0 B@0 A@0 B@0 A@0 B@0 A@0 B@0 A@0 B@0 A@0 B@1";
+    assert_eq!(matches(&Machine::new(&trigger(chain)), timeline), "1:1,2,3,4,5,6,7,8,9,10,11,12");
+}
+
+/// However many there are, and whatever stands between them.
+#[test]
+fn a_predicate_that_stands_again_has_the_number_that_it_had() {
+    let names: Vec<String> = (0..100).map(|n| format!("E{n}")).collect();
+    let again: Vec<&str> = names.iter().chain(&names).map(String::as_str).collect();
+    let machine = Machine::new(&trigger(&format!("(seq {})", again.join(" "))));
+    assert_eq!(machine.predicates().len(), names.len());
+    let mut state = State::default();
+    let found = (1..).zip(&again).find_map(|(n, name)| machine.event(&mut state, n, 0, &met(&machine, name)));
+    assert_eq!(found.map(|found| found.witness.len()), Some(again.len()));
+}
+
+#[test]
+fn an_event_that_meets_more_of_a_pattern_is_fed_to_it_once_with_all_that_it_meets() {
+    let attribute = |name: &str| Operand::Attribute(name.into());
+    let at_least = |n: i64| {
+        Trigger::Event(Predicate::Compare(Comparison::AtLeast, attribute("n"), Operand::Number(n.into())))
+    };
+    let one =
+        Arc::new(Machine::new(&Trigger::Count(3, Box::new(Trigger::Any(vec![at_least(1), at_least(2)])))));
+    let set = PatternSet::new(vec![Arc::clone(&one), one]);
+    let mut touched = Touched::new();
+    let event = domain::json::parse(br#"{"n": 2}"#, domain::json::Limits::EVENT).unwrap();
+    set.touched(event.as_object().unwrap(), &mut touched);
+    let both: Met = [0, 1].into_iter().collect();
+    assert_eq!(touched, [(0, both.clone()), (1, both)]);
+}
+
 #[test]
 fn bytes_of_another_format_or_trigger_are_refused() {
     let machine = Machine::new(&trigger("(seq A (count 20 B) C)"));
@@ -231,4 +312,15 @@ fn bytes_of_another_format_or_trigger_are_refused() {
     assert!((0..bytes.len()).all(|end| machine.decode(&bytes[..end]).is_err()));
     assert!(machine.decode(&[&[FORMAT + 1], &bytes[1..]].concat()).is_err());
     assert!(Machine::new(&trigger("(count 2 (seq A B))")).decode(&bytes).is_err());
+    for (pattern, other) in
+        [("(count 5 A)", "(count 2 A)"), ("(seq A B C)", "(seq A B)"), ("(all A B C)", "(all A B)")]
+    {
+        let (machine, other) = (Machine::new(&trigger(pattern)), Machine::new(&trigger(other)));
+        let mut state = State::default();
+        for position in 1..3 {
+            machine.event(&mut state, position, 0, &met(&machine, "A"));
+        }
+        let bytes = state.encode();
+        assert!(machine.decode(&bytes).is_ok() && other.decode(&bytes).is_err(), "{pattern}");
+    }
 }
