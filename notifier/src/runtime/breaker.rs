@@ -117,6 +117,8 @@ fn later(from: Stamp, by: Duration) -> Stamp {
 
 #[cfg(test)]
 mod tests {
+    use domain::reaction::{Failure, Success};
+
     use super::*;
 
     const RULE: Rule = Rule { failures: 3, within: Duration::from_secs(60), rest: Duration::from_secs(30) };
@@ -148,6 +150,20 @@ mod tests {
         breaker.passed();
         breaker.ended(Sign::Alive, RULE, at(72));
         assert!(breaker.lets_pass(at(72)) && breaker.is_fresh(at(72)));
+    }
+
+    #[test]
+    fn what_was_not_sent_is_no_sign_and_what_may_have_been_is_a_bad_one() {
+        let failed = |held, ambiguous, retryable| {
+            let failure = Failure { held, ambiguous, retryable, ..Failure::default() };
+            Sign::of(&Answer::Failed(failure))
+        };
+        assert_eq!(failed(true, false, false), Sign::None);
+        assert_eq!(failed(true, true, false), BAD, "on hold because nobody knows whether it arrived");
+        assert_eq!(failed(false, true, false), BAD);
+        assert_eq!(failed(false, false, true), BAD);
+        assert_eq!(failed(false, false, false), Sign::Alive, "a bad request is turned down by somebody");
+        assert_eq!(Sign::of(&Answer::Succeeded(Success::default())), Sign::Alive);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use domain::customer_event::Origin;
 use domain::ids::{Position, ReactionId, TenantId};
 use domain::json::Json;
-use domain::reaction::{Answer, Event, Failure, InputKind, Outcome as Ending, Success};
+use domain::reaction::{Answer, Event, Failure, Input, InputKind, Outcome as Ending, Success};
+use eventlog::record::Recorded;
 
 use super::world::{SMS, World, context, inputs, names, object, options, within};
 use crate::runtime::{Cancelled, Options};
@@ -207,6 +208,30 @@ async fn an_expect_is_missed_when_something_later_is_read_even_if_only_a_mark() 
 }
 
 #[tokio::test]
+async fn an_event_in_the_very_moment_of_a_deadline_is_in_time() {
+    let world = World::new().await;
+    let running = world.notifier();
+    let both = "(par (expect (= $ref 1) (within 1 hours)) (expect (= $ref 2) (within 1 hours)))";
+    let met = world.reaction(both, r#"{"id":"a"}"#).await;
+    let missed = world.reaction("(expect (= $ref 3) (within 1 hours))", r#"{"id":"a"}"#).await;
+    for (reaction, times) in [(met, 2), (missed, 1)] {
+        world.until_has(reaction, "expect-opened", times).await;
+    }
+    let head = world.record.head().borrow().position;
+    world.advance(3_600_000);
+    running.settle().await;
+    assert_eq!(world.record.head().borrow().position, head, "no mark yet");
+    for reference in [1, 2] {
+        world.event(&format!(r#"{{"id":"b","ref":{reference}}}"#)).await;
+    }
+    assert_eq!(world.end(met).await, Ending::Done);
+    world.advance(1);
+    world.until_has(missed, "expect-missed", 1).await;
+    running.stop().await;
+    world.replays().await;
+}
+
+#[tokio::test]
 async fn only_so_many_expects_without_an_equality_may_be_open() {
     let world = World::new().await;
     let running = world.notifier_on(world.record.clone(), Options { unindexed_expects: 1, ..options() });
@@ -225,6 +250,15 @@ async fn only_so_many_expects_without_an_equality_may_be_open() {
     world.event(r#"{"id":"c","n":6}"#).await;
     assert_eq!(world.end(reactions[0]).await, Ending::Done);
     running.stop().await;
+}
+
+/// How many answers that were no news came before each that is recorded.
+fn unchanged(trail: &[(Recorded, Event)]) -> Vec<u32> {
+    let polled = |input: &&Input| match input.kind {
+        InputKind::Polled { unchanged, .. } => Some(unchanged),
+        _ => None,
+    };
+    inputs(trail).iter().filter_map(polled).collect()
 }
 
 #[tokio::test]
@@ -247,14 +281,7 @@ async fn an_await_asks_once_a_second_and_records_only_what_is_news() {
     }
     assert_eq!(world.end(reaction).await, Ending::Done);
     let trail = world.trail(reaction).await;
-    let polled: Vec<u32> = inputs(&trail)
-        .iter()
-        .filter_map(|input| match &input.kind {
-            InputKind::Polled { unchanged, .. } => Some(*unchanged),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(polled, [0, 2, 0, 0]);
+    assert_eq!(unchanged(&trail), [0, 2, 0, 0]);
     let keys: std::collections::BTreeSet<String> =
         world.twilio.calls().into_iter().map(|call| call.idempotency_key).collect();
     assert_eq!(keys.len(), 6, "each poll has a key of its own");
@@ -279,7 +306,7 @@ async fn an_await_ends_with_its_time_and_its_last_answer_is_recorded() {
     }
     assert_eq!(world.end(reaction).await, Ending::Done);
     let trail = world.trail(reaction).await;
-    assert_eq!(names(&trail)["poll-answered"], 2, "the first, and the last with one between");
+    assert_eq!(unchanged(&trail), [0, 1], "the first, and the last with one between");
     running.stop().await;
     world.replays().await;
 }

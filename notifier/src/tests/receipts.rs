@@ -106,7 +106,18 @@ async fn no_tenant_takes_in_receipts_for_another_and_none_is_taken_for_what_is_n
         assert_eq!(within(taken).await.unwrap(), Taken::Missing);
     }
     assert!(receipts(&world, reaction).await.is_empty());
+    // Nor for one that goes on, in memory or not.
     running.stop().await;
+    for awake in [0, 10] {
+        let running = world.notifier_on(world.record.clone(), Options { awake, ..options() });
+        let open = world.reaction(&format!("(seq (send {SMS}) (delay 1 day))"), ANN).await;
+        world.until_has(open, "timer-set", 1).await;
+        let cause = begun(&world, open).await;
+        let taken = running.handle.receipt(&other, open, receipt(open, "sent"), cause);
+        assert_eq!(within(taken).await.unwrap(), Taken::Missing);
+        assert!(receipts(&world, open).await.is_empty());
+        running.stop().await;
+    }
 }
 
 #[tokio::test]
