@@ -174,6 +174,17 @@ mod tests {
     }
 
     #[test]
+    fn who_may_only_read_changes_nothing() {
+        // Nothing is kept of what these are told.
+        let harmless = ["/tenants/{tid}/patterns/validate", "/tenants/{tid}/ticket"];
+        for route in ROUTES {
+            let reads = matches!(route.access, Tenant(Read) | OlderTenant(Read));
+            let changes = route.method != Method::GET && !harmless.contains(&route.path);
+            assert!(!(reads && changes), "{} {}", route.method, route.path);
+        }
+    }
+
+    #[test]
     fn a_head_is_a_get_and_allow_names_all() {
         let rows: Vec<&Route> =
             ROUTES.iter().filter(|route| route.path == "/tenants/{tid}/patterns").collect();

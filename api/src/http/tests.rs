@@ -3,6 +3,7 @@
 mod isolation;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::Router;
 use axum::body::Body;
@@ -12,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use domain::client::{Client, Command, Scope};
 use domain::ids::TenantId;
 use domain::json::{Json, Limits, parse};
+use domain::time::Stamp;
 use eventlog::aggregates::Commands;
 use eventlog::augment::Augmenter;
 use eventlog::checkpoint::Checkpoints;
@@ -19,7 +21,7 @@ use eventlog::crypto::Vault;
 use eventlog::customer_stream::Door;
 use eventlog::files::FileStore;
 use eventlog::record::sqlite::{Options, SqliteRecord};
-use eventlog::record::{Metadata, Record, StreamId, StreamKind};
+use eventlog::record::{Clock, Metadata, Record, StreamId, StreamKind, SystemClock};
 use http_body_util::BodyExt;
 use notifier::endpoint::http::{Http, Setup};
 use notifier::endpoint::{Bases, Endpoints, Integrations, Outside};
@@ -37,6 +39,19 @@ use crate::shares::Reached;
 struct Edge {
     router: Router,
     folder: tempfile::TempDir,
+    clock: Arc<Ahead>,
+}
+
+/// A clock that can be put forward.
+struct Ahead {
+    system: SystemClock,
+    by: AtomicI64,
+}
+
+impl Clock for Ahead {
+    fn now(&self) -> Stamp {
+        self.system.now().after(self.by.load(Ordering::SeqCst))
+    }
 }
 
 struct Answered {
@@ -63,7 +78,9 @@ impl Edge {
     /// One that is reached from outside at a public URL.
     async fn at(public: Option<&str>, change: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = SqliteRecord::open(folder.path(), Options::default()).unwrap();
+        let clock = Arc::new(Ahead { system: SystemClock::start(), by: AtomicI64::new(0) });
+        let options = Options { clock: clock.clone(), ..Options::default() };
+        let store = SqliteRecord::open(folder.path(), options).unwrap();
         let record: Arc<dyn Record> = store.clone();
         let views = Views::open(&folder.path().join("views.db")).unwrap();
         let checkpoints = Checkpoints::open(folder.path()).unwrap();
@@ -104,7 +121,8 @@ impl Edge {
         let handle = notifier.handle();
         tokio::spawn(notifier.run(std::future::pending()));
         let secret_hash = hash_now("hush").unwrap();
-        let (name, scopes) = ("admin".to_owned(), vec![Scope::Admin]);
+        // Whatever else it may do, an admin that is bound to no tenant stays outside all of them.
+        let (name, scopes) = ("admin".to_owned(), Scope::ALL.to_vec());
         let command = Command::Create { name, secret_hash, scopes, tenants: vec![] };
         let stream = StreamId::new(&TenantId::from(""), StreamKind::Client, "root");
         let made = commands.execute::<Client>(stream, command, Metadata::default()).await.unwrap();
@@ -126,7 +144,7 @@ impl Edge {
         let mut settings = Settings::new([9; 32]);
         change(&mut settings);
         let state = Arc::new(State::new(system, settings).unwrap());
-        Self { router: router(&state, Face::All), folder }
+        Self { router: router(&state, Face::All), folder, clock }
     }
 
     async fn send(&self, request: Request<Body>) -> Answered {
@@ -162,10 +180,15 @@ impl Edge {
     }
 
     async fn token(&self, client: &str, secret: &str) -> Answered {
+        self.token_for(client, secret, "").await
+    }
+
+    /// A token of these scopes, as a form has them.
+    async fn token_for(&self, client: &str, secret: &str, scopes: &str) -> Answered {
         let request = Request::post("/token")
             .header(header::AUTHORIZATION, format!("Basic {}", STANDARD.encode(format!("{client}:{secret}"))))
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Body::from("grant_type=client_credentials"));
+            .body(Body::from(format!("grant_type=client_credentials{scopes}")));
         self.send(request.unwrap()).await
     }
 
@@ -468,6 +491,48 @@ async fn a_deleted_client_s_tokens_die_at_once() {
     let busy = edge.token("root", "hush").await;
     assert_eq!(busy.status, 429);
     assert!(!busy.header("retry-after").is_empty());
+}
+
+#[tokio::test]
+async fn a_token_is_good_for_as_long_as_was_said_and_no_longer() {
+    let edge = Edge::new(|_| {}).await;
+    let token = &edge.tenant("a", ALL).await;
+    let life = edge.token("root", "hush").await.body.get("expires_in").unwrap().to_string();
+    let life: i64 = life.parse().unwrap();
+    let put_forward = |seconds: i64| edge.clock.by.fetch_add(1_000 * seconds, Ordering::SeqCst);
+    put_forward(life - 60);
+    assert_eq!(edge.ask("GET /tenants/a", token, "").await.status, 200);
+    put_forward(60);
+    let over = edge.ask("GET /tenants/a", token, "").await;
+    assert_eq!(over.status, 401, "{}", over.body);
+    // Nor is one with which nobody has asked before.
+    let unused = edge.token("root", "hush").await;
+    put_forward(life);
+    assert_eq!(edge.ask("GET /1.0/tenants", unused.text("access_token"), "").await.status, 401);
+}
+
+#[tokio::test]
+async fn a_token_has_the_scopes_that_were_asked_for_if_the_client_has_all_of_them() {
+    let edge = Edge::new(|_| {}).await;
+    edge.tenant("a", ALL).await;
+    let body = r#"{"name":"narrow","scopes":["read","events"]}"#;
+    let client = edge.ask("POST /1.0/tenants/a/clients", &edge.admin().await, body).await;
+    let (id, secret) = (client.text("client_id"), client.text("client_secret"));
+    for (asked, has) in [("", "events read"), ("&scope=read", "read"), ("&scope=events+read", "events read")]
+    {
+        let token = edge.token_for(id, secret, asked).await;
+        let mut got: Vec<_> = token.text("scope").split(' ').collect();
+        got.sort_unstable();
+        assert_eq!((token.status, got.join(" ").as_str()), (200, has), "{asked}");
+    }
+    for asked in ["&scope=write", "&scope=read+write", "&scope=events+admin"] {
+        let refused = edge.token_for(id, secret, asked).await;
+        assert_eq!((refused.status, refused.text("error")), (400, "invalid_scope"), "{asked}");
+    }
+    let read = edge.token_for(id, secret, "&scope=read").await;
+    let read = read.text("access_token");
+    assert_eq!(edge.ask("GET /tenants/a", read, "").await.status, 200);
+    assert_eq!(edge.ask("POST /tenants/a/event", read, r#"{"id":1}"#).await.status, 403);
 }
 
 #[tokio::test]
