@@ -45,13 +45,13 @@ fn a_full_disk_refuses_writes_in_so_many_words_and_forgets_nothing() {
     acme.get("customers/before").expect(200);
     acme.get("event/history").expect(200);
     let admin = server.anonymous();
-    let ready = wait_for("/readyz to say so", || {
+    wait_for("/readyz to say so", || {
         // Smaller writes may find a gap: the disk is used up to the last block.
         acme.post("event", &json!({"id": "c", "type": "x"}));
         let ready = admin.get("/readyz");
-        (ready.status == 503).then_some(ready)
+        // The read models, too, find no room, and may be the first to say so.
+        (ready.status == 503 && ready.body.contains("takes no writes")).then_some(())
     });
-    assert!(ready.body.contains("takes no writes"), "{}", ready.body);
     assert_eq!(admin.get("/healthz").status, 200);
     assert!(server.is_alive(), "{}", server.said());
 
