@@ -1,6 +1,6 @@
 //! The read models, open: ask them, and wait for them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,10 +24,8 @@ pub struct Views {
 }
 
 struct Shared {
-    path: PathBuf,
     writer: Workers<Connection>,
-    /// Each with its connection, once it has been needed.
-    readers: Workers<Option<Connection>>,
+    readers: Workers<Connection>,
     progress: watch::Sender<Position>,
 }
 
@@ -56,12 +54,13 @@ impl Views {
     /// The store's.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let writer = store::open(path)?;
+        // At once: later there may be no room on the disk to open one.
+        let readers = (0..READERS).map(|_| store::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
         let (progress, _) = watch::channel(store::furthest_behind(&writer)?);
         Ok(Self {
             shared: Arc::new(Shared {
-                path: path.to_owned(),
                 writer: Workers::start("views-writer", [writer])?,
-                readers: Workers::start("views-reader", [const { None }; READERS])?,
+                readers: Workers::start("views-reader", readers)?,
                 progress,
             }),
         })
@@ -97,12 +96,7 @@ impl Views {
         &self,
         question: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let path = self.shared.path.clone();
-        let question = move |held: &mut Option<Connection>| {
-            let connection = match held {
-                Some(connection) => connection,
-                None => held.insert(store::open_reader(&path)?),
-            };
+        let question = |connection: &mut Connection| {
             let snapshot = connection.unchecked_transaction()?;
             question(&snapshot)
         };

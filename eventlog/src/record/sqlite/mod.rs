@@ -99,7 +99,7 @@ impl SqliteRecord {
         let newest = Arc::new(Shared::after(state.head.position));
         let shown = (Arc::clone(&configurations), Arc::clone(&newest));
         let (writer, head) = Writer::start(connection, lock, state, shown, &options)?;
-        let readers = Readers::new(&path, options.readers)?;
+        let readers = Readers::open(&path, options.readers)?;
         let clock = options.clock;
         Ok(Arc::new(Self { readers, writer: Some(writer), configurations, newest, head, clock }))
     }
@@ -116,7 +116,7 @@ impl SqliteRecord {
         let (_, head) = watch::channel(state.head);
         let newest = Arc::new(Shared::after(state.head.position));
         let configurations = Arc::new(RwLock::new(state.configurations));
-        let readers = Readers::new(&path, options.readers)?;
+        let readers = Readers::open(&path, options.readers)?;
         Ok(Arc::new(Self { readers, writer: None, configurations, newest, head, clock: options.clock }))
     }
 

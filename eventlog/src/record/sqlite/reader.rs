@@ -1,7 +1,7 @@
 //! Reading `log.db`: a few connections, each with a thread of its own.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::ids::{CustomerId, Position, TenantId};
@@ -22,18 +22,13 @@ pub(super) const KEY: &str =
     "SELECT bytes FROM keys JOIN wrapped USING (place) WHERE tenant = ?1 AND customer = ?2";
 
 /// The read connections.
-pub(super) struct Readers {
-    path: PathBuf,
-    /// Each with its connection, once it has been needed.
-    threads: Workers<Option<Connection>>,
-}
+pub(super) struct Readers(Workers<Connection>);
 
 impl Readers {
-    /// So many connections, opened when they are needed.
-    pub(super) fn new(path: &Path, count: usize) -> Result<Self, Error> {
-        let none = (0..count.max(1)).map(|_| None);
-        let threads = Workers::start("record-reader", none).map_err(unavailable)?;
-        Ok(Self { path: path.to_owned(), threads })
+    /// So many connections, opened at once: later there may be no room on the disk to open one.
+    pub(super) fn open(path: &Path, count: usize) -> Result<Self, Error> {
+        let connections: Result<Vec<_>, _> = (0..count.max(1)).map(|_| schema::open_reader(path)).collect();
+        Workers::start("record-reader", connections?).map(Self).map_err(unavailable)
     }
 
     /// Runs a query on one of them.
@@ -41,12 +36,7 @@ impl Readers {
         &self,
         query: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let path = self.path.clone();
-        let query = move |held: &mut Option<Connection>| match held {
-            Some(connection) => query(connection),
-            None => query(held.insert(schema::open_reader(&path)?)),
-        };
-        let answer = self.threads.run(query).await;
+        let answer = self.0.run(|connection| query(connection)).await;
         answer.map_err(|error| Error::Unavailable(format!("a query: {error}")))?
     }
 }

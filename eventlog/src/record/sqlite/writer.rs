@@ -202,9 +202,15 @@ impl Worker {
                     shown.extend(moved.configurations);
                 }
                 self.newest.lock().take_all(moved.rows);
-                // Before the answers: whoever has one finds its rows by the head.
-                self.head.send_if_modified(|head| std::mem::replace(head, moved.head) != moved.head);
+                // Whoever has an answer finds its rows by the head. Those who follow the record are woken after those who wait
+                // for their answers: each wake takes its time, and its place on a thread.
+                let mut has_moved = false;
+                self.head.send_if_modified(|head| {
+                    has_moved = std::mem::replace(head, moved.head) != moved.head;
+                    false
+                });
                 answer(group, outcomes);
+                self.head.send_if_modified(|_| has_moved);
             }
             Err(error) => {
                 tracing::error!(%error, items = group.len(), "a group could not be committed");
