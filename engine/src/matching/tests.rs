@@ -117,6 +117,7 @@ fn patterns_match_as_the_language_says() {
         ("(all (within 60m (count 2 A)) (fail (count 1 X)))", "A@0 X@1 A@2 A@3", "3:3,4"),
         ("(all A B (fail (seq X Y)))", "X@0 A@1 Y@2 B@3", "3:2,4"),
         ("(all A B (fail (seq X Y)))", "A@1 X@2 Y@3 B@4", ""),
+        ("(seq P (all (seq A B) C))", "A@0 P@1 C@2 B@3 A@4 B@5", "5:2,3,5,6"),
         // §3, between
         ("(seq A (fail X) B)", "A@0 X@1 B@2", ""),
         ("(seq A (fail X) B)", "X@0 A@0 B@2 X@2", "2:2,3"),
@@ -293,12 +294,14 @@ fn an_event_that_meets_more_of_a_pattern_is_fed_to_it_once_with_all_that_it_meet
     };
     let one =
         Arc::new(Machine::new(&Trigger::Count(3, Box::new(Trigger::Any(vec![at_least(1), at_least(2)])))));
-    let set = PatternSet::new(vec![Arc::clone(&one), one]);
-    let mut touched = Touched::new();
     let event = domain::json::parse(br#"{"n": 2}"#, domain::json::Limits::EVENT).unwrap();
-    set.touched(event.as_object().unwrap(), &mut touched);
     let both: Met = [0, 1].into_iter().collect();
-    assert_eq!(touched, [(0, both.clone()), (1, both)]);
+    for machines in 1..3 {
+        let mut touched = Touched::new();
+        let set = PatternSet::new(vec![Arc::clone(&one); machines]);
+        set.touched(event.as_object().unwrap(), &mut touched);
+        assert_eq!(touched, (0..).zip(vec![both.clone(); machines]).collect::<Touched>());
+    }
 }
 
 #[test]
