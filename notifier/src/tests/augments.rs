@@ -15,7 +15,7 @@ use super::world::{World, object, within};
 use crate::runtime::Cancelled;
 
 /// Answers each question when it is let: what it was asked, by key.
-struct Slow(Semaphore);
+pub(super) struct Slow(pub(super) Semaphore);
 
 #[async_trait]
 impl Api for Slow {
@@ -37,7 +37,7 @@ async fn world() -> (World, Arc<Slow>) {
     (world, slow)
 }
 
-fn api(service: Service) -> Definition {
+pub(super) fn api(service: Service) -> Definition {
     let options = Some(Options { url: "example.com".into(), attributes: vec!["x".into()] });
     Definition { name: "a".into(), kind: Kind::Api, service, options, ..Definition::default() }
 }

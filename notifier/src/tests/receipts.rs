@@ -1,11 +1,16 @@
 //! Receipts on their way into the log: with the customer event that they become, once each, whatever comes between.
 
+use std::sync::Arc;
+
+use domain::augment::Service;
 use domain::customer_event::Origin;
 use domain::ids::{Position, ReactionId, TenantId};
 use domain::json::{Json, Object};
 use domain::reaction::{Effect, Event, InputKind, Outcome as Ending, Receipt};
 use eventlog::record::Select;
+use tokio::sync::Semaphore;
 
+use super::augments::{Slow, api};
 use super::world::{Running, SMS, World, options, within};
 use crate::runtime::{Options, Taken};
 
@@ -137,6 +142,30 @@ async fn many_receipts_at_once_are_each_taken_once_while_the_reaction_goes_on() 
     assert_eq!((recorded, taken.iter().filter(|taken| **taken == Ok(Taken::Known)).count()), (10, 40));
     assert_eq!(receipts(&world, reaction).await.len(), 10);
     assert_eq!(world.events_of_reactions().await.len(), 10, "no event without its receipt");
+    running.stop().await;
+    world.replays().await;
+}
+
+#[tokio::test]
+async fn a_reaction_whose_receipt_is_at_the_door_is_there_when_it_comes_in() {
+    let world = World::new().await;
+    let slow = Arc::new(Slow(Semaphore::new(0)));
+    *world.api.lock().unwrap() = Some(slow.clone());
+    world.augment("AU1", api(Service::Engine)).await;
+    let running = world.notifier();
+    let reaction = world.reaction(&format!("(seq (send {SMS}) (delay 1 day))"), ANN).await;
+    world.until_has(reaction, "timer-set", 1).await;
+    let cause = begun(&world, reaction).await;
+    let receipt = receipt(reaction, "sent");
+    let taken = running.handle.receipt(&world.tenant, reaction, receipt, cause);
+    let meanwhile = async {
+        // Whoever only waits is let out of memory.
+        running.settle().await;
+        slow.0.add_permits(1);
+    };
+    let (taken, ()) = within(async { tokio::join!(taken, meanwhile) }).await;
+    assert_eq!(taken, Ok(Taken::Recorded));
+    assert_eq!(slow.0.available_permits(), 0, "it waited at the door");
     running.stop().await;
     world.replays().await;
 }
