@@ -204,9 +204,9 @@ impl Worker {
                 self.newest.lock().take_all(moved.rows);
                 // Whoever has an answer finds its rows by the head. Those who follow the record are woken after those who wait
                 // for their answers: each wake takes its time, and its place on a thread.
-                let mut has_moved = false;
+                let has_moved = *self.head.borrow() != moved.head;
                 self.head.send_if_modified(|head| {
-                    has_moved = std::mem::replace(head, moved.head) != moved.head;
+                    *head = moved.head;
                     false
                 });
                 answer(group, outcomes);
