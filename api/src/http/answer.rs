@@ -39,7 +39,7 @@ impl Answer {
 
     /// A status with a body.
     pub fn json(status: StatusCode, body: &Json) -> Self {
-        Self::whole(status, JSON, body.to_string())
+        Self::whole(status, JSON, body.text())
     }
 
     /// A body that is not JSON.

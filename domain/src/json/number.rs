@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use serde_json::value::RawValue;
+
 /// A JSON number, kept as the text that it came as.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Number(Box<str>);
@@ -47,6 +49,20 @@ impl From<i64> for Number {
 impl From<u64> for Number {
     fn from(value: u64) -> Self {
         Self(value.to_string().into())
+    }
+}
+
+impl serde::Serialize for Number {
+    /// With every digit that it has; a whole number has no other way to be written than the one that it came as, but for -0.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.as_i64() {
+            Some(whole) if whole != 0 || self.as_str() == "0" => serializer.serialize_i64(whole),
+            _ => {
+                let text = self.0.to_string();
+                let raw = RawValue::from_string(text).map_err(serde::ser::Error::custom)?;
+                raw.serialize(serializer)
+            }
+        }
     }
 }
 

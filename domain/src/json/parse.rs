@@ -172,7 +172,7 @@ impl<'a> Reader<'a> {
             }
             self.at += 1;
             let value = self.value()?;
-            if names.insert(name.clone()) {
+            if is_new(&name, &members, &mut names) {
                 members.push((name, value));
             } else if self.limits.duplicates == Duplicates::Refuse {
                 return Err((name_at, format!("the name {name:?} is given twice")));
@@ -290,6 +290,20 @@ fn text(bytes: &[u8], from: usize) -> Result<&str, Fault> {
     std::str::from_utf8(bytes).map_err(|e| (from + e.valid_up_to(), "bytes that are not UTF-8".to_owned()))
 }
 
+/// So few members are looked through one after the other; of more, the names are hashed.
+const FEW: usize = 16;
+
+/// Whether no member has this name yet; it is among `names` then, if those are used.
+fn is_new(name: &str, members: &[(String, Json)], names: &mut HashSet<String>) -> bool {
+    if members.len() < FEW {
+        return members.iter().all(|(other, _)| other != name);
+    }
+    if names.is_empty() {
+        names.extend(members.iter().map(|(other, _)| other.clone()));
+    }
+    names.insert(name.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -346,5 +360,22 @@ mod tests {
     fn the_last_of_two_counts_where_that_is_the_rule() {
         let limits = Limits { duplicates: Duplicates::LastCounts, ..Limits::BODY };
         assert_eq!(parse(br#"{"a":1,"b":2,"a":3}"#, limits).unwrap().to_string(), r#"{"b":2,"a":3}"#);
+    }
+
+    #[test]
+    fn a_name_given_twice_is_noticed_wherever_it_stands_among_however_many() {
+        for count in 2..=2 * FEW {
+            for (first, second) in [(0, count - 1), (0, 1), (count - 2, count - 1)] {
+                let name = |n: usize| if n == second { first } else { n };
+                let members: Vec<String> = (0..count).map(|n| format!("\"n{}\":{n}", name(n))).collect();
+                let text = format!("{{{}}}", members.join(","));
+                let error = parse(text.as_bytes(), Limits::BODY).unwrap_err();
+                assert_eq!(error.message, format!("the name \"n{first}\" is given twice"), "{text}");
+                let last = Limits { duplicates: Duplicates::LastCounts, ..Limits::BODY };
+                let read = parse(text.as_bytes(), last).unwrap();
+                assert_eq!(read.as_object().unwrap().len(), count - 1);
+                assert_eq!(read.get(&format!("n{first}")).unwrap().to_string(), second.to_string());
+            }
+        }
     }
 }

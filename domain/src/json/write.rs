@@ -6,25 +6,58 @@ use super::{Json, Object};
 
 impl fmt::Display for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Null => f.write_str("null"),
-            Self::Bool(true) => f.write_str("true"),
-            Self::Bool(false) => f.write_str("false"),
-            Self::Number(number) => f.write_str(number.as_str()),
-            Self::Text(text) => string(f, text),
-            Self::Array(elements) => {
-                f.write_char('[')?;
-                for (n, element) in elements.iter().enumerate() {
-                    if n > 0 {
-                        f.write_char(',')?;
-                    }
-                    write!(f, "{element}")?;
-                }
-                f.write_char(']')
-            }
-            Self::Object(object) => write!(f, "{object}"),
-        }
+        json(f, self)
     }
+}
+
+impl fmt::Display for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        object(f, self)
+    }
+}
+
+impl Json {
+    /// Its text. The same as [`ToString`], without a formatter between.
+    pub fn text(&self) -> String {
+        let mut text = String::with_capacity(128);
+        // A string takes all that is written to it.
+        let _ = json(&mut text, self);
+        text
+    }
+}
+
+fn json(to: &mut impl Write, value: &Json) -> fmt::Result {
+    match value {
+        Json::Null => to.write_str("null"),
+        Json::Bool(true) => to.write_str("true"),
+        Json::Bool(false) => to.write_str("false"),
+        Json::Number(number) => to.write_str(number.as_str()),
+        Json::Text(text) => string(to, text),
+        Json::Array(elements) => {
+            to.write_char('[')?;
+            for (n, element) in elements.iter().enumerate() {
+                if n > 0 {
+                    to.write_char(',')?;
+                }
+                json(to, element)?;
+            }
+            to.write_char(']')
+        }
+        Json::Object(members) => object(to, members),
+    }
+}
+
+fn object(to: &mut impl Write, members: &Object) -> fmt::Result {
+    to.write_char('{')?;
+    for (n, (name, value)) in members.iter().enumerate() {
+        if n > 0 {
+            to.write_char(',')?;
+        }
+        string(to, name)?;
+        to.write_char(':')?;
+        json(to, value)?;
+    }
+    to.write_char('}')
 }
 
 impl Json {
@@ -61,22 +94,8 @@ fn pretty(json: &Json, level: usize, text: &mut String) {
     text.push(close);
 }
 
-impl fmt::Display for Object {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_char('{')?;
-        for (n, (name, value)) in self.iter().enumerate() {
-            if n > 0 {
-                f.write_char(',')?;
-            }
-            string(f, name)?;
-            write!(f, ":{value}")?;
-        }
-        f.write_char('}')
-    }
-}
-
-fn string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    f.write_char('"')?;
+fn string(to: &mut impl Write, text: &str) -> fmt::Result {
+    to.write_char('"')?;
     let mut plain = 0;
     for (at, byte) in text.bytes().enumerate() {
         let escape = match byte {
@@ -88,21 +107,21 @@ fn string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
             0..0x20 => "",
             _ => continue,
         };
-        f.write_str(&text[plain..at])?;
+        to.write_str(&text[plain..at])?;
         if escape.is_empty() {
-            write!(f, "\\u{byte:04x}")?;
+            write!(to, "\\u{byte:04x}")?;
         } else {
-            f.write_str(escape)?;
+            to.write_str(escape)?;
         }
         plain = at + 1;
     }
-    f.write_str(&text[plain..])?;
-    f.write_char('"')
+    to.write_str(&text[plain..])?;
+    to.write_char('"')
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::json::{Limits, parse};
+    use crate::json::{Json, Limits, parse};
 
     #[test]
     fn what_is_written_for_people_reads_as_the_same() {
@@ -111,5 +130,13 @@ mod tests {
         assert_eq!(pretty.lines().nth(2), Some("    \"b\": ["));
         assert_eq!(parse(pretty.as_bytes(), Limits::BODY).unwrap().to_string(), json.to_string());
         assert_eq!(pretty.lines().count(), 11);
+    }
+    #[test]
+    fn what_is_stored_and_what_is_shown_keep_every_digit_and_read_as_the_same() {
+        let text = r#"{"n":[0,-0,7,-12,1.50,1e3,123456789012345678901234567890,0.1],"t":"a\"\\\n\u0001é","b":[true,false,null],"o":{}}"#;
+        let json = parse(text.as_bytes(), Limits::BODY).unwrap();
+        assert_eq!((json.to_string(), json.text()), (text.to_owned(), text.to_owned()));
+        assert_eq!(serde_json::to_string(&json).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Json>(text).unwrap(), json);
     }
 }
