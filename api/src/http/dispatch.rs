@@ -28,6 +28,7 @@ use super::query::Query;
 use super::route::{Access, Reach, Route, allow, row};
 use super::routes::ROUTES;
 use super::state::State;
+use super::to_the_end::to_the_end;
 use crate::oauth::bearer::{Grant, token};
 use crate::oauth::request::{Code, in_rfc_form};
 use crate::server::{Held, Peer};
@@ -79,9 +80,8 @@ async fn serve(state: Arc<State>, rows: Arc<[&'static Route]>, request: Request)
     let row = row(&rows, request.method());
     let (method, head) = (row.map_or("other", |row| row.method.as_str()), request.method() == Method::HEAD);
     let path = rows.first().map_or("unknown", |row| row.path);
-    // In a task of its own: a panic ends there, and a client that goes away does not cut a change in half.
-    let answering = tokio::spawn(answer(state.clone(), rows, request, id.clone()));
-    let result = answering.await.unwrap_or_else(|error| Err(Problem::internal(error.to_string())));
+    let answering = to_the_end(answer(state.clone(), rows, request, id.clone()));
+    let result = answering.await.unwrap_or_else(|panic| Err(Problem::internal(panic)));
     let result = row.map_or(Ok(()), |row| described(row, &result)).and(result);
     let answer = result.unwrap_or_else(|problem| {
         if let Some(internal) = &problem.internal {

@@ -41,6 +41,7 @@ mod sends;
 pub mod streams;
 pub(crate) mod templates;
 mod tenants;
+mod to_the_end;
 mod token;
 
 #[cfg(test)]
