@@ -96,6 +96,11 @@ DROP TABLE keys_by_customer;
 /// Every commit is on the disk, macOS' own caches included.
 const DURABLE: &str = "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON;";
 
+/// The writer's page cache, in KiB. While a file is smaller than 1 GiB, each commit after which pages of an index have been
+/// numbered anew looks through the whole table of the cache (`pcache1TruncateUnsafe`), so a larger one costs more than it
+/// gives: what is not in here is in the system's cache.
+const CACHE: i64 = 16 * 1024;
+
 /// What keys leave behind in their pages is overwritten; no page of theirs is ever let go of as a whole.
 const OVERWRITING: &str = "PRAGMA secure_delete = FAST";
 
@@ -108,10 +113,10 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, Error> {
     let mode: String =
         connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(failed)?;
     connection.execute_batch(DURABLE).map_err(failed)?;
+    connection.pragma_update(None, "cache_size", -CACHE).map_err(failed)?;
     connection
         .execute_batch(
-            "PRAGMA cache_size = -65536;
-             PRAGMA wal_autocheckpoint = 16384;
+            "PRAGMA wal_autocheckpoint = 16384;
              PRAGMA journal_size_limit = 134217728;
              PRAGMA temp_store = MEMORY;
              PRAGMA secure_delete = ON;",
