@@ -99,8 +99,10 @@ macro_rules! hash_id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let mut digits = [0; 32];
+                hex::encode_to_slice(self.0, &mut digits).map_err(|_| fmt::Error)?;
                 f.write_str($prefix)?;
-                self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+                f.write_str(std::str::from_utf8(&digits).map_err(|_| fmt::Error)?)
             }
         }
         impl fmt::Debug for $name {
@@ -111,19 +113,12 @@ macro_rules! hash_id {
         impl FromStr for $name {
             type Err = MalformedId;
             fn from_str(text: &str) -> Result<Self, MalformedId> {
-                let digits = text.strip_prefix($prefix).ok_or(MalformedId)?.as_bytes();
-                if digits.len() != 32 {
+                let digits = text.strip_prefix($prefix).ok_or(MalformedId)?;
+                if digits.bytes().any(|digit| digit.is_ascii_uppercase()) {
                     return Err(MalformedId);
                 }
                 let mut id = [0; 16];
-                for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
-                    let nibble = |d: u8| match d {
-                        b'0'..=b'9' => Ok(d - b'0'),
-                        b'a'..=b'f' => Ok(d - b'a' + 10),
-                        _ => Err(MalformedId),
-                    };
-                    *byte = nibble(pair[0])? * 16 + nibble(pair[1])?;
-                }
+                hex::decode_to_slice(digits, &mut id).map_err(|_| MalformedId)?;
                 Ok(Self(id))
             }
         }

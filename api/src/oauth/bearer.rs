@@ -10,7 +10,7 @@ use domain::client::Scope;
 use domain::ids::{ClientId, TenantId};
 use domain::time::Stamp;
 
-use super::secret::{hex, token_hash};
+use super::secret::token_hash;
 use crate::http::problem::Problem;
 use crate::http::state::State;
 
@@ -113,7 +113,7 @@ impl Grants {
 }
 
 async fn look_up(state: &State, hash: &[u8; 32]) -> Result<Option<Grant>, Problem> {
-    let hash = hex(hash);
+    let hash = hex::encode(hash);
     let mut found = state.views.token(&hash).await?;
     if found.is_none() && state.shared.is_some() {
         // Another server may have issued it a moment ago.

@@ -34,7 +34,7 @@ impl Vault {
     /// The record's.
     pub async fn receipt_secret(&self, tenant: &TenantId, third_party: &str) -> Result<String, Error> {
         let secret = self.tenant(tenant).await?.receipt_secret(third_party);
-        Ok(secret.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(hex::encode(secret))
     }
 
     /// A credential in clear; wiped from memory when it is let go of.

@@ -35,8 +35,7 @@ pub struct Erasure {
 
 impl Erasure {
     fn of(customer: CustomerId, wrapped: &[u8]) -> Self {
-        let digest = Sha256::digest(wrapped);
-        Self { customer, key: digest.iter().map(|byte| format!("{byte:02x}")).collect() }
+        Self { customer, key: hex::encode(Sha256::digest(wrapped)) }
     }
 
     /// What a row of a tenant's erasures says.

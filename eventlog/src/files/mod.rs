@@ -53,7 +53,7 @@ impl FileStore {
 
     /// Begins a new file.
     pub fn create(&self, tenant: &TenantId) -> Writer {
-        let id: String = rand::random::<[u8; 16]>().iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = hex::encode(rand::random::<[u8; 16]>());
         Writer { store: self.clone(), tenant: tenant.clone(), id, pending: Vec::new(), pieces: 0, bytes: 0 }
     }
 

@@ -156,7 +156,7 @@ async fn identity(record: &dyn Record) -> Result<String, record::Error> {
     let rows = record.read_after(Select::All, Position(0), 1).await?;
     let first = rows.first().ok_or_else(|| record::Error::Unavailable("the record has no row yet".into()))?;
     let hash = Sha256::digest(super::message::encode(first));
-    Ok(hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex::encode(hash.get(..8).unwrap_or_default()))
 }
 
 fn servers(url: &str) -> std::io::Result<Vec<ServerAddr>> {

@@ -15,7 +15,7 @@ use super::pace::{End, Pace};
 use crate::endpoint::http::{Reach, Socket, Url};
 use crate::endpoint::integration::Integration;
 use crate::endpoint::provider::call::{as_text, below, label, line, query, segment};
-use crate::endpoint::provider::pusher::{hex, hmac};
+use crate::endpoint::provider::pusher::hmac;
 
 /// How long the server may take to greet, to accept a subscription, and to answer a ping.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -264,8 +264,10 @@ fn subscription(channel: &str, socket: &str, integration: &Integration) -> Resul
     let mut data = Object::new();
     data.set("channel", channel);
     if channel.starts_with("private-") {
-        let signature =
-            hex(&hmac(integration.need("secret")?.as_bytes(), format!("{socket}:{channel}").as_bytes()));
+        let signature = hex::encode(hmac(
+            integration.need("secret")?.as_bytes(),
+            format!("{socket}:{channel}").as_bytes(),
+        ));
         data.set("auth", format!("{}:{signature}", integration.need("key")?));
     }
     Ok(data)

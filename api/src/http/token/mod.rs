@@ -10,7 +10,7 @@ use super::call::Call;
 use super::change;
 use super::problem::Problem;
 use crate::oauth::request::{Code, TokenRequest, in_rfc_form, refusal};
-use crate::oauth::secret::{draw, hex, token_hash};
+use crate::oauth::secret::{draw, token_hash};
 
 /// How long a token is good for, in seconds.
 const LIFETIME: i64 = 3_600;
@@ -75,7 +75,7 @@ async fn store(call: &Call, token: &str, client: ClientId, scopes: Vec<Scope>) -
     let mut metadata = call.metadata();
     metadata.by = Some(client.to_string());
     let token_issued = TokenIssued { client, scopes, expires };
-    let hash = hex(&token_hash(token));
+    let hash = hex::encode(token_hash(token));
     let committed = call.state.commands.issue_token(&hash, &token_issued, metadata).await?;
     change::settle(&call.state, committed.position).await;
     Ok(())

@@ -322,5 +322,5 @@ fn digest(path: &Path, into: &mut dyn Write) -> Result<(u64, String), BackupErro
         into.write_all(read).map_err(at(path))?;
         bytes += read.len() as u64;
     }
-    Ok((bytes, hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+    Ok((bytes, hex::encode(hash.finalize())))
 }

@@ -32,11 +32,11 @@ impl Provider for Pusher {
             ("auth_key", integration.need("key")?.to_owned()),
             ("auth_timestamp", call.unix().to_string()),
             ("auth_version", "1.0".to_owned()),
-            ("body_md5", hex(&Md5::digest(&body))),
+            ("body_md5", hex::encode(Md5::digest(&body))),
         ];
         let plain: Vec<_> = signed.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let text = format!("POST\n{}\n{}", url.uri().path(), plain.join("&"));
-        let signature = hex(&hmac(integration.need("secret")?.as_bytes(), text.as_bytes()));
+        let signature = hex::encode(hmac(integration.need("secret")?.as_bytes(), text.as_bytes()));
         let encoded: Vec<_> = signed.iter().map(|(name, value)| format!("{name}={}", query(value))).collect();
         let url = url
             .with_query(&format!("{}&auth_signature={signature}", encoded.join("&")))
@@ -87,8 +87,4 @@ pub(crate) fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
     let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(text);
     mac.finalize().into_bytes().to_vec()
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
