@@ -1,7 +1,7 @@
 //! What the tests run in: a record, a clock that they set, a stand-in for Twilio, and what the engine would append.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,9 +20,10 @@ use eventlog::customer_stream::Door;
 use eventlog::files::{FileStore, Files};
 use eventlog::record::sqlite::{Options as RecordOptions, SqliteRecord};
 use eventlog::record::{
-    Clock, Error, Expect, Item, Layer, Metadata, NewEvent, Outcome, Record, Recorded, Select, StreamId,
-    StreamKind, Write,
+    Error, Expect, Item, Layer, Metadata, NewEvent, Outcome, Record, Recorded, Select, StreamId, StreamKind,
+    Write,
 };
+use eventlog::testing::ManualClock;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -31,17 +32,8 @@ use crate::endpoint::double::Double;
 use crate::replay;
 use crate::runtime::{Handle, Notifier, Options};
 
-/// A clock that tests set.
-pub(super) struct Manual(AtomicI64);
-
-impl Clock for Manual {
-    fn now(&self) -> Stamp {
-        Stamp(self.0.load(Ordering::SeqCst))
-    }
-}
-
 pub(super) struct World {
-    pub(super) clock: Arc<Manual>,
+    pub(super) clock: Arc<ManualClock>,
     pub(super) record: Arc<dyn Record>,
     pub(super) vault: Arc<Vault>,
     pub(super) checkpoints: Arc<Checkpoints>,
@@ -123,7 +115,7 @@ pub(super) const SMS: &str =
 impl World {
     pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(Manual(AtomicI64::new(1_000_000)));
+        let clock = ManualClock::at(Stamp(1_000_000));
         let options = RecordOptions { clock: clock.clone(), ..RecordOptions::default() };
         let store = SqliteRecord::open(folder.path(), options).unwrap();
         let (record, files): (Arc<dyn Record>, Arc<dyn Files>) = (store.clone(), store);
@@ -155,7 +147,7 @@ impl World {
     }
 
     pub(super) fn advance(&self, millis: i64) {
-        self.clock.0.fetch_add(millis, Ordering::SeqCst);
+        self.clock.advance(millis);
     }
 
     pub(super) fn notifier(&self) -> Running {
