@@ -33,8 +33,8 @@ const ON_THEIR_WAY: usize = 32;
 /// The name of its checkpoint, and of its leases.
 const NAME: &str = "engine";
 
-/// The clock is looked at again after this at the latest, since it may run at another pace than this machine's.
-const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
+/// The clock is looked at again after this at the latest: it may be set, or run at another pace than this machine's.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// How the engine is run.
 #[derive(Clone, Debug)]

@@ -70,3 +70,22 @@ async fn a_clock_that_jumps_passes_every_deadline_once_and_none_before_its_time(
     }
     assert_eq!(world.differences().await, []);
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_forward_while_the_engine_waits_passes_the_deadline_soon() {
+    let mut world = World::new().await;
+    world.create("PT1", CART).await;
+    world.start();
+    world.customer_event("ann", "cart").await;
+    // It waits for the deadline, an hour away, from here on.
+    world.settled().await;
+    world.minute(61);
+    let mut head = world.record.head();
+    let matched = async {
+        while world.matches().await.is_empty() {
+            head.changed().await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), matched).await.expect("the deadline passes");
+    world.stop().await;
+}
