@@ -22,6 +22,9 @@ const BATCH: usize = 1_000;
 /// holds for each thread (docs/performance.md).
 const SLACK_KIB: u64 = 16 * 1024;
 
+/// A token lasts an hour.
+const RENEW: Duration = Duration::from_secs(30 * 60);
+
 #[expect(clippy::print_stderr, reason = "a measurement is shown where the harness of cargo shows it")]
 fn report(line: &str) {
     eprintln!("{line}");
@@ -57,7 +60,7 @@ fn ended(tenant: &Tenant) {
 fn memory_stays_flat_while_customers_come_and_go() {
     let seconds = std::env::var("CXENGAGE_MEMORY_SECONDS").map_or(60, |text| text.parse().expect("seconds"));
     let server = Server::start_with(&["--tenant-events-per-second", "0"]);
-    let acme = server.tenant("acme");
+    let mut acme = server.tenant("acme");
     // What is contributed expires a second later …
     acme.pattern(
         r#"(within 1 seconds (seq (event (= type "seen")) (event (= type "waited-for"))))"#,
@@ -73,8 +76,11 @@ fn memory_stays_flat_while_customers_come_and_go() {
         ended(&acme);
     }
     let end = Instant::now() + Duration::from_secs(seconds);
-    let mut resident = Vec::new();
+    let (mut resident, mut renewed) = (Vec::new(), Instant::now());
     while Instant::now() < end || resident.len() < 9 {
+        if renewed.elapsed() > RENEW {
+            (acme.client, renewed) = (acme.client.renewed(), Instant::now());
+        }
         round(&acme, resident.len(), FEW);
         resident.push(server.resident());
         // Events come faster than their reactions end: what waits would be taken for what is kept.

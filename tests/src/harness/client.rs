@@ -11,6 +11,8 @@ pub struct Client {
     agent: ureq::Agent,
     base: String,
     token: Option<String>,
+    /// Whose the token is: id and secret.
+    credentials: Option<(String, String)>,
 }
 
 /// A request as the bytes that it is.
@@ -116,7 +118,7 @@ impl Client {
             .max_redirects(0)
             .timeout_global(Some(Duration::from_secs(60)))
             .build();
-        Self { agent: config.into(), base: base.to_owned(), token: None }
+        Self { agent: config.into(), base: base.to_owned(), token: None, credentials: None }
     }
 
     /// The same client with this token.
@@ -132,7 +134,18 @@ impl Client {
         let request = Request::new("POST", "/token").body("application/x-www-form-urlencoded", form);
         let without = Self { token: None, ..self.clone() };
         let answer = without.send(&request).expect(200);
-        self.with_token(answer["access_token"].as_str().expect("an access token"))
+        let credentials = Some((id.to_owned(), secret.to_owned()));
+        Self { credentials, ..self.with_token(answer["access_token"].as_str().expect("an access token")) }
+    }
+
+    /// The same client with a new token: each lasts an hour.
+    ///
+    /// # Panics
+    /// If it got its token in another way than by its credentials.
+    #[must_use]
+    pub fn renewed(&self) -> Self {
+        let (id, secret) = self.credentials.as_ref().expect("credentials");
+        self.with_token_of(id, secret)
     }
 
     /// The same client, the same token, another server (after a restart).
