@@ -8,8 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
 
-/// The future `work` by another hand: what it comes to, or the words of its panic. If this is let go of before, the work
-/// goes on in a task of its own.
+/// What `work` comes to, or the words of its panic. If this is let go of before, the work goes on in a task of its own.
 pub(super) fn to_the_end<F>(work: F) -> ToTheEnd<F>
 where
     F: Future<Output: Send> + Send + 'static,

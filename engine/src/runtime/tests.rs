@@ -177,6 +177,17 @@ impl World {
         matches
     }
 
+    /// Waits until so many matches are there.
+    async fn matched(&self, count: usize) {
+        let mut head = self.record.head();
+        let matched = async {
+            while self.matches().await.len() < count {
+                head.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), matched).await.expect("the matches come in time");
+    }
+
     async fn differences(&self) -> Vec<Difference> {
         replay(&self.record, &self.vault, &self.tenant, None).await.unwrap().differences
     }

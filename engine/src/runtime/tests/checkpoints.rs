@@ -17,10 +17,7 @@ async fn what_does_not_fit_into_memory_passes_its_deadline_all_the_same() {
     world.minute(30);
     world.customer_event("bob", "paid").await;
     world.minute(61);
-    let mut head = world.record.head();
-    while world.matches().await.len() < 2 {
-        tokio::time::timeout(Duration::from_secs(30), head.changed()).await.unwrap().unwrap();
-    }
+    world.matched(2).await;
     world.settled().await;
     world.stop().await;
     assert_eq!(world.differences().await, []);

@@ -45,13 +45,8 @@ async fn a_clock_that_jumps_passes_every_deadline_once_and_none_before_its_time(
         }
         world.home.clock.advance(jump);
         world.start();
-        let (expected, mut head) = (due(&carts, world.record.now()), world.record.head());
-        let matched = async {
-            while world.matches().await.len() < expected {
-                head.changed().await.unwrap();
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(30), matched).await.expect("the deadlines pass");
+        let expected = due(&carts, world.record.now());
+        world.matched(expected).await;
         world.settled().await;
         assert_eq!(world.matches().await.len(), expected, "after jump {n}");
     }
@@ -80,12 +75,6 @@ async fn a_clock_that_is_set_forward_while_the_engine_waits_passes_the_deadline_
     // It waits for the deadline, an hour away, from here on.
     world.settled().await;
     world.minute(61);
-    let mut head = world.record.head();
-    let matched = async {
-        while world.matches().await.is_empty() {
-            head.changed().await.unwrap();
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), matched).await.expect("the deadline passes");
+    world.matched(1).await;
     world.stop().await;
 }
