@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use system_tests::harness::{Server, Tenant, wait_for};
+use system_tests::harness::{Server, Tenant};
 use system_tests::swarm::slow::Kind;
 use system_tests::swarm::{Swarm, http2};
 
@@ -57,11 +57,10 @@ fn every_connection_below_the_cap_is_served_and_every_one_above_it_is_told_so() 
     let reads = request(&server, &acme, "reads", "GET", "patterns", "");
     let writes = request(&server, &acme, "writes", "POST", "event", r#"{"id":"c1","type":"A"}"#);
     let before = server.resident();
-    let swarms: Vec<_> = (0..4)
+    let mut swarms: Vec<_> = (0..4)
         .map(|n| hold(&server, all / 4, rate / 4.0, seconds, if n % 2 == 0 { &reads } else { &writes }))
         .collect();
-    let open = || server.open_files().saturating_sub(all) > 0;
-    wait_for("all connections to be there", || open().then_some(()));
+    swarms.iter_mut().for_each(Swarm::held);
     let held = server.resident();
 
     // Up to the cap (the tenant's own client may hold some of it), then over it.
@@ -100,15 +99,18 @@ fn every_connection_below_the_cap_is_served_and_every_one_above_it_is_told_so() 
     acme.event(json!({"id": "c1"}));
 }
 
-/// What a connection over the cap is answered; none if it was let in.
+/// What a connection over the cap is answered; none if it was let in, which keeps it open.
 fn refusal(stream: &mut TcpStream) -> Option<String> {
-    stream.set_read_timeout(Some(Duration::from_millis(500))).expect("a timeout can be set");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout can be set");
     stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").expect("written");
-    let mut answer = Vec::new();
-    // One that was let in is kept open: the read ends by its time.
-    let ended = stream.read_to_end(&mut answer).is_ok();
-    let answer = String::from_utf8(answer).expect("UTF-8");
-    (ended || answer.starts_with("HTTP/1.1 503")).then_some(answer)
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).expect("an answer");
+    let mut answer = String::from_utf8(status.to_vec()).expect("UTF-8");
+    if answer == "HTTP/1.1 200" {
+        return None;
+    }
+    stream.read_to_string(&mut answer).expect("the rest, and its end");
+    Some(answer)
 }
 
 /// What is flooded with is understood: else it would be thrown out for being no HTTP/2.

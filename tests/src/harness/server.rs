@@ -257,14 +257,6 @@ impl Server {
         line.trim().trim_end_matches(" kB").trim().parse().expect("a number")
     }
 
-    /// How many files and sockets the process has open.
-    ///
-    /// # Panics
-    /// As [`Self::resident`].
-    pub fn open_files(&self) -> usize {
-        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("its files").count()
-    }
-
     /// The id of the process.
     ///
     /// # Panics

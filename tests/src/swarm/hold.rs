@@ -1,5 +1,6 @@
 //! Connections that are kept open, and asked over in turn, so many times a second.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
-use super::{PATIENCE, connect, quantile};
+use super::{HELD, PATIENCE, connect, quantile};
 
 /// What is to be held.
 #[derive(Clone, Debug)]
@@ -19,13 +20,13 @@ pub struct Plan {
     pub connections: usize,
     /// How many requests a second, over all of them.
     pub rate: f64,
-    /// For how long.
+    /// For how long at least, once all are there; it ends when its input has ended, too.
     pub time: Duration,
     /// A request as the bytes that it is.
     pub request: Vec<u8>,
 }
 
-/// Opens them, asks for as long as it takes, and counts: how many requests, how many that had no good answer, and
+/// Opens them, says so, asks for as long as it is to, and counts: how many requests, how many that had no good answer, and
 /// how long they took, in microseconds.
 pub async fn hold(plan: Plan) -> Value {
     let (mut errors, mut held) = (Vec::new(), Vec::new());
@@ -36,13 +37,16 @@ pub async fn hold(plan: Plan) -> Value {
             Err(error) => errors.push(error),
         }
     }
+    // Nobody who listens is no failure: what is told at the end is.
+    let _ = writeln!(std::io::stdout(), "{HELD}");
+    let let_go = tokio::task::spawn_blocking(|| std::io::copy(&mut std::io::stdin(), &mut std::io::sink()));
     let (mut took, mut at) = (Vec::new(), 0);
     let mut ticks = interval(Duration::from_secs_f64(1.0 / plan.rate));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let end = Instant::now() + plan.time;
     let (answered, mut answers) = tokio::sync::mpsc::unbounded_channel();
     let mut asked = errors.len();
-    while Instant::now() < end && !held.is_empty() {
+    while (Instant::now() < end || !let_go.is_finished()) && !held.is_empty() {
         ticks.tick().await;
         // One that is still being answered is passed over.
         if let Some(mut stream) = held.get_mut(at).and_then(Option::take) {

@@ -1,14 +1,15 @@
 //! Many clients, and bad ones, in a process of their own: the test's own descriptors and time are not the server's.
 //!
-//! `swarm hold …` keeps connections open and asks over them; `swarm slow …` behaves as no client should and tells
-//! when it was thrown out. Both print one line of JSON. Read next: [`hold`], [`slow`], [`http2`].
+//! `swarm hold …` keeps connections open and asks over them, until its input ends; `swarm slow …` behaves as no client
+//! should and tells when it was thrown out. Both end with a line of JSON. Read next: [`hold`], [`slow`], [`http2`].
 
 pub mod hold;
 pub mod http2;
 pub mod slow;
 
+use std::io::{BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -17,8 +18,14 @@ use tokio::net::{TcpSocket, TcpStream};
 /// How long any of it waits for what has to come.
 pub const PATIENCE: Duration = Duration::from_secs(150);
 
+/// What a swarm says once all its connections are there.
+pub const HELD: &str = "held";
+
 /// A swarm that runs; dropped, it is ended.
-pub struct Swarm(Option<Child>);
+pub struct Swarm {
+    process: Child,
+    says: BufReader<ChildStdout>,
+}
 
 impl Swarm {
     /// Starts one; `arguments` are those of the binary.
@@ -27,29 +34,41 @@ impl Swarm {
     /// If it does not start.
     pub fn start(binary: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(binary);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped());
-        Self(Some(command.spawn().expect("a swarm starts")))
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().expect("a swarm starts");
+        let says = BufReader::new(process.stdout.take().expect("it is a pipe"));
+        Self { process, says }
     }
 
-    /// Waits for its end; what it says.
+    /// Waits until all that it was to hold is there.
+    ///
+    /// # Panics
+    /// If it ends before.
+    pub fn held(&mut self) {
+        let mut line = String::new();
+        self.says.read_line(&mut line).expect("a line");
+        assert_eq!(line.trim_end(), HELD);
+    }
+
+    /// Lets it end, and waits for that; what it says.
     ///
     /// # Panics
     /// If it fails.
     pub fn end(mut self) -> Value {
-        let child = self.0.take().expect("it has not ended before");
-        let output = child.wait_with_output().expect("a child can be waited for");
-        assert!(output.status.success(), "a swarm failed");
-        serde_json::from_slice(&output.stdout).expect("a line of JSON")
+        drop(self.process.stdin.take());
+        let mut said = String::new();
+        self.says.read_to_string(&mut said).expect("UTF-8");
+        let status = self.process.wait().expect("a child can be waited for");
+        assert!(status.success(), "a swarm failed");
+        serde_json::from_str(said.lines().last().unwrap_or_default()).expect("a line of JSON")
     }
 }
 
 impl Drop for Swarm {
     fn drop(&mut self) {
-        if let Some(mut child) = self.0.take() {
-            // One that has ended by itself needs no ending.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        // One that has ended by itself needs no ending.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
