@@ -51,7 +51,10 @@ fn words(panic: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::sync::oneshot;
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -63,7 +66,7 @@ mod tests {
             told.await.unwrap();
             ended.send("done").unwrap();
         }));
-        assert!(futures_util::poll!(&mut work).is_pending());
+        timeout(Duration::ZERO, &mut work).await.unwrap_err();
         drop(work);
         go_on.send(()).unwrap();
         assert_eq!(end.await, Ok("done"));
