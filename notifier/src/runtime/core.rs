@@ -17,7 +17,7 @@ use tracing::warn;
 use super::attempt::Report;
 use super::draft::Batch;
 use super::expects::Expects;
-use super::follow::Rows;
+use super::follow::{Met, Rows, Unread};
 use super::lanes::Lanes;
 use super::parked::Parked;
 use super::perform::{Job, Ready, Wake};
@@ -67,6 +67,10 @@ pub(super) struct Core {
     pub(super) prepared: mpsc::UnboundedSender<Ready>,
     /// The last row that was read, and all that came of it is in the log after a flush.
     pub(super) seen: Head,
+    /// Of what has been read, that which is to be taken in once all who were met have been told.
+    pub(super) unread: Option<Unread>,
+    /// Who was met and has not been told, in order.
+    pub(super) met: VecDeque<Met>,
     /// Where reading began: what came of the rows up to there is in the log.
     pub(super) began: Position,
     /// What to change in the table of open reactions.
@@ -110,6 +114,8 @@ impl Core {
             reports,
             prepared,
             seen: Head::default(),
+            unread: None,
+            met: VecDeque::new(),
             began: Position(0),
             changes: HashMap::new(),
             starting: BTreeMap::new(),
@@ -148,12 +154,11 @@ impl Core {
                 keep_at = Instant::now() + self.tools.options.checkpoint;
             }
             let nap = if std::mem::take(&mut self.is_behind) { SOON } else { self.nap(keep_at) };
-            let most = self.tools.options.batch;
-            let has_room = self.ready.len() < most && self.starting.len() < STARTING * most;
+            let reads = self.has_room() && self.met.is_empty();
             tokio::select! {
                 () = &mut shutdown => break,
                 landed = Self::next_landed(&mut self.batches) => self.landed(landed?).await?,
-                Some(rows) = rows.next(), if has_room => self.rows(rows?).await?,
+                Some(rows) = rows.next(), if reads => self.rows(rows?).await?,
                 Some(report) = self.reports_in.recv() => self.report(report),
                 Some(ready) = self.prepared_in.recv() => self.event_ready(ready),
                 Some(begun) = self.beginnings.join_next() => self.begun(begun)?,
@@ -163,6 +168,12 @@ impl Core {
             self.gather().await?;
         }
         self.drain().await
+    }
+
+    /// Whether what has come in may bring more to be done.
+    fn has_room(&self) -> bool {
+        let most = self.tools.options.batch;
+        self.ready.len() < most && self.starting.len() < STARTING * most
     }
 
     /// Takes what else has come in by now, so that it is written in one batch.
@@ -183,7 +194,11 @@ impl Core {
             self.begun(begun)?;
         }
         self.wake().await?;
-        self.is_behind |= !self.pass(self.seen.stamp).await?;
+        if !self.met.is_empty() && self.has_room() {
+            self.read_on().await?;
+        }
+        // No time passes for who was met and has not been told.
+        self.is_behind |= !self.met.is_empty() || !self.pass(self.seen.stamp).await?;
         self.mark_if_due().await
     }
 
@@ -250,9 +265,11 @@ impl Core {
     async fn keep(&mut self) -> Result<(), Error> {
         self.flush().await?;
         self.park_at = self.tools.options.awake;
-        // What has not begun yet is read again by who comes after.
-        let unbegun = self.starting.keys().next().map(|position| Position(position.0 - 1));
-        let place = unbegun.unwrap_or(self.seen.position).min(self.seen.position);
+        // What has not begun yet, or not been told that it was met, is read again by who comes after.
+        let unbegun = self.starting.keys().next().copied();
+        let untold = self.met.iter().map(|met| met.position);
+        let first = untold.chain(unbegun).min().map(|position| Position(position.0 - 1));
+        let place = first.unwrap_or(self.seen.position).min(self.seen.position);
         if place == self.kept && self.changes.is_empty() {
             return Ok(());
         }

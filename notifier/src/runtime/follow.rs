@@ -3,6 +3,7 @@
 //! A deadline has passed when a row stamped later is read: stamps never fall along the log, so no event that would
 //! still count can come after that row. If nothing later is there when a deadline is due, a mark is appended.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::customer_event::CustomerEvent;
@@ -27,6 +28,20 @@ const PAGE: usize = 1_000;
 
 /// Rows that concern reactions, and up to where there are no others.
 pub(super) type Batch = (Vec<Recorded>, Head);
+
+/// What has been read and not been taken in yet, and up to where there is nothing else.
+pub(super) struct Unread {
+    rows: std::vec::IntoIter<Recorded>,
+    end: Head,
+}
+
+/// An expect that an event has met, and that has not been told yet.
+pub(super) struct Met {
+    who: Who,
+    pub(super) position: Position,
+    stamp: Stamp,
+    event: Arc<Object>,
+}
 
 /// The rows of the record as they come, read a batch ahead.
 pub(super) struct Rows {
@@ -72,9 +87,22 @@ pub(super) const AWAY: Duration = Duration::from_secs(1);
 impl Core {
     /// Takes rows of the record in; time passes with them, and with all that are not among them.
     pub(super) async fn rows(&mut self, (rows, end): Batch) -> Result<(), Error> {
+        self.unread = Some(Unread { rows: rows.into_iter(), end });
+        self.read_on().await
+    }
+
+    /// Takes in what has been read, up to an event that has met more expects than are told in one turn: nothing is
+    /// read, and no time passes, before all of them have been told.
+    pub(super) async fn read_on(&mut self) -> Result<(), Error> {
+        self.tell().await?;
+        let Some(Unread { mut rows, end }) = self.unread.take() else { return Ok(()) };
         let mut matches = Vec::new();
         let mut passed = true;
-        for row in rows {
+        while self.met.is_empty() {
+            let Some(row) = rows.next() else {
+                self.seen = end;
+                return self.begin(matches).await;
+            };
             // What is left of it is told in the next turns: each expect is missed before another of its reaction is met.
             if passed {
                 passed = self.pass(row.stamp).await?;
@@ -89,7 +117,7 @@ impl Core {
             }
             self.seen = here;
         }
-        self.seen = end;
+        self.unread = Some(Unread { rows, end });
         self.begin(matches).await
     }
 
@@ -118,18 +146,27 @@ impl Core {
             return Ok(());
         }
         let Some(event) = self.tools.customer_event(row).await? else { return Ok(()) };
-        let event = event.effective();
+        let event = Arc::new(event.effective());
         let mut met = self.expects.candidates(&row.stream.tenant, &event);
         met.retain(|who| self.is_met_by(*who, row, &event));
-        self.awaken(met.iter().map(|(reaction, _)| *reaction)).await?;
-        for (reaction, expect) in met {
+        let (position, stamp) = (row.position, row.stamp);
+        self.met.extend(met.into_iter().map(|who| Met { who, position, stamp, event: event.clone() }));
+        self.tell().await
+    }
+
+    /// Tells expects that they were met, so many at a time: those that are parked are read back for it, and what they
+    /// decide is written before the next are.
+    async fn tell(&mut self) -> Result<(), Error> {
+        let met: Vec<Met> = self.met.drain(..self.met.len().min(AT_ONCE)).collect();
+        self.awaken(met.iter().map(|met| met.who.0)).await?;
+        for Met { who: (reaction, expect), position, stamp, event } in met {
             // Of one reaction, what is missed before this comes before it.
-            for missed in self.overdue(reaction, row.stamp) {
+            for missed in self.overdue(reaction, stamp) {
                 self.missed((reaction, missed));
             }
             if self.close_expect(reaction, expect) {
-                let kind = InputKind::ExpectMet { expect, position: row.position, event: event.clone() };
-                self.post(reaction, Letter::input(kind, Some(row.position)));
+                let kind = InputKind::ExpectMet { expect, position, event: Object::clone(&event) };
+                self.post(reaction, Letter::input(kind, Some(position)));
             }
         }
         Ok(())

@@ -399,10 +399,14 @@ async fn a_reaction_finishes_on_the_program_and_templates_that_it_began_with() {
     let running = world.notifier();
     world.template("TM1", 0, "old").await;
     let then = "(seq (delay 1 seconds) (send echo message {} (template {:message +TM1})))";
-    let reaction = world.reaction(then, r#"{"id":"a"}"#).await;
+    // The same program for both: what was read of it and its templates is kept.
+    let program = world.pattern(then).await;
+    let event = world.event(r#"{"id":"a"}"#).await;
+    let reaction = world.matched(program, &[event]).await;
     world.until_has(reaction, "timer-set", 1).await;
     world.template("TM1", 1, "new").await;
-    let later = world.reaction(then, r#"{"id":"b"}"#).await;
+    let event = world.event(r#"{"id":"b"}"#).await;
+    let later = world.matched(program, &[event]).await;
     world.until_has(later, "timer-set", 1).await;
     running.crash().await;
     let running = world.notifier();

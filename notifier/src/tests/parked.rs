@@ -172,6 +172,35 @@ async fn what_is_missed_comes_before_what_is_met_later_however_much_is_due_at_on
     world.replays().await;
 }
 
+#[tokio::test]
+async fn an_event_that_meets_very_many_is_told_to_each_once_and_no_time_passes_before() {
+    let world = World::new().await;
+    let running = world.notifier();
+    let program = world.pattern(r#"(expect (= $type "go") (within 1 hours))"#).await;
+    let event = world.event(r#"{"id":"c"}"#).await;
+    // Many times more than are told at once.
+    let reactions = world.matches(program, &[event], 1_500).await;
+    for reaction in &reactions {
+        world.until_has(*reaction, "expect-opened", 1).await;
+    }
+    running.stop().await;
+    // It comes in the last moment of all, and what is later is there already.
+    world.advance(3_600_000);
+    world.event(r#"{"id":"x","type":"go"}"#).await;
+    world.advance(1);
+    world.event(r#"{"id":"x","type":"later"}"#).await;
+    let running = world.notifier();
+    world.until_has(reactions[0], "expect-met", 1).await;
+    running.crash().await;
+    let running = world.notifier();
+    all_done(&world, &reactions).await;
+    for reaction in &reactions {
+        assert_eq!(names(&world.trail(*reaction).await)["expect-met"], 1);
+    }
+    running.stop().await;
+    world.replays().await;
+}
+
 /// A record whose answer to an append is lost on the way, once it is committed, when it is told so.
 struct Forgetful {
     inner: Arc<dyn Record>,

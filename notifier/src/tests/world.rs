@@ -269,9 +269,14 @@ impl World {
     }
 
     /// So many matches, each of one of the events in turn.
-    pub(super) async fn matches(&self, program: Position, events: &[Position], times: u32) {
+    pub(super) async fn matches(
+        &self,
+        program: Position,
+        events: &[Position],
+        times: u32,
+    ) -> Vec<ReactionId> {
         let rows = self.record.read_at(events).await.unwrap();
-        let mut items = Vec::new();
+        let (mut items, mut reactions) = (Vec::new(), Vec::new());
         for (n, row) in (0..times).zip(rows.iter().cycle()) {
             let (customer, pattern) = (row.customer.unwrap(), PatternId(format!("PT{n}")));
             let (point, witness) = (Point::Event(row.position), vec![row.position]);
@@ -283,8 +288,10 @@ impl World {
             item.writes[0].customer = Some(customer);
             item.writes[0].partition = row.partition;
             items.push(item);
+            reactions.push(id);
         }
         self.record.append(items).await.unwrap();
+        reactions
     }
 
     /// A reaction of that program for one event.
