@@ -173,28 +173,40 @@ async fn what_is_missed_comes_before_what_is_met_later_however_much_is_due_at_on
 }
 
 #[tokio::test]
-async fn an_event_that_meets_very_many_is_told_to_each_once_and_no_time_passes_before() {
+async fn an_event_that_meets_very_many_is_told_to_each_once_before_anything_after_it() {
     let world = World::new().await;
     let running = world.notifier();
     let program = world.pattern(r#"(expect (= $type "go") (within 1 hours))"#).await;
-    let event = world.event(r#"{"id":"c"}"#).await;
-    // Many times more than are told at once.
-    let reactions = world.matches(program, &[event], 1_500).await;
-    for reaction in &reactions {
-        world.until_has(*reaction, "expect-opened", 1).await;
+    // Many times more than are told at once; their deadlines do not come in the order in which they are met.
+    let mut reactions = Vec::new();
+    for _ in 0..2 {
+        let event = world.event(r#"{"id":"c"}"#).await;
+        let these = world.matches(program, &[event], 750).await;
+        for reaction in &these {
+            world.until_has(*reaction, "expect-opened", 1).await;
+        }
+        reactions.extend(these);
+        world.advance(1);
     }
+    let then = r#"(expect (and (= $type "after") (= $ref *id*)) (within 1 hours))"#;
+    let others = waiting(&world, then, "expect-opened").await;
     running.stop().await;
-    // It comes in the last moment of all, and what is later is there already.
-    world.advance(3_600_000);
+    // It comes in the last moment of the first, and what is later than all is there already, some batches further.
+    world.advance(3_599_998);
     world.event(r#"{"id":"x","type":"go"}"#).await;
-    world.advance(1);
+    for n in 0..MANY {
+        world.event(&format!(r#"{{"id":"x","type":"after","ref":"c{n}"}}"#)).await;
+    }
+    world.advance(3);
     world.event(r#"{"id":"x","type":"later"}"#).await;
-    let running = world.notifier();
+    let small = Options { batch: 16, ..options() };
+    let running = world.notifier_on(world.record.clone(), small);
     world.until_has(reactions[0], "expect-met", 1).await;
     running.crash().await;
-    let running = world.notifier();
+    let running = world.notifier_on(world.record.clone(), small);
     all_done(&world, &reactions).await;
-    for reaction in &reactions {
+    all_done(&world, &others).await;
+    for reaction in reactions.iter().chain(&others) {
         assert_eq!(names(&world.trail(*reaction).await)["expect-met"], 1);
     }
     running.stop().await;
