@@ -188,27 +188,77 @@ async fn an_event_that_meets_very_many_is_told_to_each_once_before_anything_afte
         reactions.extend(these);
         world.advance(1);
     }
-    let then = r#"(expect (and (= $type "after") (= $ref *id*)) (within 1 hours))"#;
+    let then = r#"(expect (and (= $type "after") (= $ref *id*)) (within 2 hours))"#;
     let others = waiting(&world, then, "expect-opened").await;
     running.stop().await;
-    // It comes in the last moment of the first, and what is later than all is there already, some batches further.
+    // It comes in the last moment of the first. What is later than all is there already, and what others wait for: for
+    // the second notifier some batches further.
     world.advance(3_599_998);
     world.event(r#"{"id":"x","type":"go"}"#).await;
+    world.advance(2);
     for n in 0..MANY {
         world.event(&format!(r#"{{"id":"x","type":"after","ref":"c{n}"}}"#)).await;
     }
-    world.advance(3);
-    world.event(r#"{"id":"x","type":"later"}"#).await;
-    let small = Options { batch: 16, ..options() };
-    let running = world.notifier_on(world.record.clone(), small);
+    let running = world.notifier();
     world.until_has(reactions[0], "expect-met", 1).await;
     running.crash().await;
-    let running = world.notifier_on(world.record.clone(), small);
+    let running = world.notifier_on(world.record.clone(), Options { batch: 16, ..options() });
     all_done(&world, &reactions).await;
     all_done(&world, &others).await;
     for reaction in reactions.iter().chain(&others) {
         assert_eq!(names(&world.trail(*reaction).await)["expect-met"], 1);
     }
+    running.stop().await;
+    world.replays().await;
+}
+
+/// A record whose answers to appends are held back while it is told so.
+struct Slow {
+    inner: Arc<dyn Record>,
+    holds: watch::Sender<bool>,
+}
+
+#[async_trait]
+impl Layer for Slow {
+    fn inner(&self) -> &dyn Record {
+        &*self.inner
+    }
+
+    async fn append(&self, items: Vec<Item>) -> Result<Vec<Outcome>, Error> {
+        let appended = self.inner.append(items).await;
+        let _ = self.holds.subscribe().wait_for(|holds| !holds).await;
+        appended
+    }
+}
+
+#[tokio::test]
+async fn an_expect_that_is_found_met_while_many_are_still_to_be_told_is_not_missed_meanwhile() {
+    let world = World::new().await;
+    let record = Arc::new(Slow { inner: world.record.clone(), holds: watch::channel(false).0 });
+    // Few are written at a time, and nothing waits for the answers.
+    let few = Options { batch: 16, checkpoint: Duration::from_secs(3_600), ..options() };
+    let running = world.notifier_on(record.clone(), few);
+    let program = world.pattern(r#"(expect (= $type "go") (within 2 hours))"#).await;
+    let event = world.event(r#"{"id":"c"}"#).await;
+    let mut many = world.matches(program, &[event], 1_500).await;
+    for reaction in &many {
+        world.until_has(*reaction, "expect-opened", 1).await;
+    }
+    running.settle().await;
+    record.holds.send_replace(true);
+    let then = r#"(expect (and (= $type "after") (= $ref *id*)) (within 1 hours))"#;
+    let late = world.reaction(then, r#"{"id":"late"}"#).await;
+    world.until_has(late, "expect-opened", 1).await;
+    // What meets it comes in its last moment, and is read before its notifier knows that it waits.
+    world.advance(3_600_000);
+    world.event(r#"{"id":"x","type":"after","ref":"late"}"#).await;
+    world.advance(1);
+    world.event(r#"{"id":"x","type":"go"}"#).await;
+    many.sort_unstable();
+    world.until_has(many[0], "expect-met", 1).await;
+    record.holds.send_replace(false);
+    assert_eq!(world.end(late).await, Ending::Done);
+    all_done(&world, &many).await;
     running.stop().await;
     world.replays().await;
 }
