@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eventlog::crypto::Vault;
-use eventlog::record::{Error as RecordError, Record, Select};
+use eventlog::record::{Feed, Record, Select};
 
 use crate::{Error, Views, entry, store};
 
@@ -42,34 +42,24 @@ impl Runner {
     }
 
     async fn follow(&self) -> Result<Infallible, Error> {
-        let mut head = self.record.head();
-        let end = head.borrow().position;
+        let end = self.record.head().borrow().position;
         let begin = self.views.write(move |connection| {
             store::reset_beyond(connection, end)?;
             store::furthest_behind(connection)
         });
-        // Where the read models stand, and up to where there is nothing more for them.
+        // Where the read models stand; there may be nothing more for them up to where the feed is.
         let mut place = begin.await?;
-        let mut seen = place;
+        let mut feed = Feed::new(self.record.clone(), Select::Domain, place);
+        self.views.told(place);
         loop {
-            let end = head.borrow_and_update().position;
-            while seen < end {
-                let rows = self.record.read_after(Select::Domain, seen, BATCH).await?;
-                seen = match rows.last() {
-                    Some(last) if rows.len() == BATCH => last.position,
-                    last => last.map_or(end, |last| last.position.max(end)),
-                };
-                if !rows.is_empty() {
-                    let entries = entry::read(&self.vault, rows).await?;
-                    let apply = move |connection: &mut _| store::apply(connection, place, seen, &entries);
-                    place = self.views.write(apply).await?;
-                }
-                self.views.told(seen);
+            let rows = feed.advance(BATCH).await?;
+            let seen = feed.position();
+            if !rows.is_empty() {
+                let entries = entry::read(&self.vault, rows).await?;
+                let apply = move |connection: &mut _| store::apply(connection, place, seen, &entries);
+                place = self.views.write(apply).await?;
             }
             self.views.told(seen);
-            if head.changed().await.is_err() {
-                return Err(RecordError::Unavailable("the record has been closed".into()).into());
-            }
         }
     }
 }

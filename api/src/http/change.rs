@@ -115,7 +115,7 @@ pub async fn settle(state: &State, position: Position) {
 
 /// The same for all that has been written by now, by other servers too: by the one that was asked to do something.
 pub async fn settle_all(state: &State) {
-    let head = state.record.head().borrow().position;
+    let head = state.record.domain_head().borrow().position;
     match state.shared {
         None => settle(state, head).await,
         Some(_) => {
@@ -132,7 +132,7 @@ pub async fn settle_all(state: &State) {
 /// # Errors
 /// 404: it was deleted meanwhile; 503: it is stored, and the read models are late.
 pub fn seen<T>(state: &State, view: Option<T>) -> Result<T, Problem> {
-    let head = state.record.head().borrow().position;
+    let head = state.record.domain_head().borrow().position;
     view.ok_or_else(|| match *state.views.progress().borrow() >= head {
         true => Problem::missing("it was deleted meanwhile"),
         false => Problem::late("it is stored, but cannot be read yet: look for it in a while"),

@@ -35,4 +35,8 @@ impl Layer for Held {
     fn head(&self) -> watch::Receiver<Head> {
         self.head.subscribe()
     }
+
+    fn domain_head(&self) -> watch::Receiver<Head> {
+        Layer::head(self)
+    }
 }

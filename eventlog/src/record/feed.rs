@@ -49,7 +49,10 @@ impl Feed {
     /// # Errors
     /// The record's.
     pub async fn advance(&mut self, limit: usize) -> Result<Vec<Recorded>, Error> {
-        let mut head = self.record.head();
+        let mut head = match self.select {
+            Select::Domain => self.record.domain_head(),
+            _ => self.record.head(),
+        };
         loop {
             let end = *head.borrow_and_update();
             if end.position > self.reached.position {

@@ -43,6 +43,11 @@ pub trait Layer: Send + Sync + 'static {
         self.inner().head()
     }
 
+    /// The same for those who follow the domain log alone; a layer with a [`head`](Self::head) of its own says it, too.
+    fn domain_head(&self) -> watch::Receiver<Head> {
+        self.inner().domain_head()
+    }
+
     /// Takes leases over.
     async fn take_leases(&self, leases: &[String], owner: &str) -> Result<Vec<Fence>, Error> {
         self.inner().take_leases(leases, owner).await
@@ -98,6 +103,10 @@ impl<L: Layer> Record for L {
 
     fn head(&self) -> watch::Receiver<Head> {
         Layer::head(self)
+    }
+
+    fn domain_head(&self) -> watch::Receiver<Head> {
+        Layer::domain_head(self)
     }
 
     fn now(&self) -> Stamp {

@@ -272,6 +272,13 @@ pub struct Recorded {
     pub metadata: Metadata,
 }
 
+impl Recorded {
+    /// Whether it belongs to the domain log ([`Select::Domain`]).
+    pub(crate) fn is_domain(&self) -> bool {
+        self.previous.is_none()
+    }
+}
+
 /// Which rows to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Select {
@@ -379,6 +386,12 @@ pub trait Record: Send + Sync + 'static {
 
     /// The end of the record, and how to wait for it to move.
     fn head(&self) -> watch::Receiver<Head>;
+
+    /// The same for those who follow [`Select::Domain`] alone: it moves when such rows come, and may stay where it is
+    /// while others do, so that nobody is woken for what is not theirs.
+    fn domain_head(&self) -> watch::Receiver<Head> {
+        self.head()
+    }
 
     /// The record's clock. Never used for a decision about matching.
     fn now(&self) -> Stamp;

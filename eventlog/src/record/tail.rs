@@ -183,4 +183,8 @@ impl Layer for Tail {
     fn head(&self) -> watch::Receiver<Head> {
         self.head.subscribe()
     }
+
+    fn domain_head(&self) -> watch::Receiver<Head> {
+        Layer::head(self)
+    }
 }

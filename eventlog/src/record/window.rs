@@ -119,7 +119,7 @@ impl Window {
         let rows = self.rows.iter().skip(usize::try_from(after.0 - self.after.0).unwrap_or(usize::MAX));
         match select {
             Select::All => Some(rows.take(limit).cloned().collect()),
-            Select::Domain => Some(rows.filter(|row| row.previous.is_none()).take(limit).cloned().collect()),
+            Select::Domain => Some(rows.filter(|row| row.is_domain()).take(limit).cloned().collect()),
             Select::Matching(share) => {
                 let theirs = |row: &&Recorded| match (row.previous, row.partition) {
                     (Some(_), Some(partition)) => share.has(partition),

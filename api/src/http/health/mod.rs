@@ -75,7 +75,8 @@ pub async fn ready(call: Call) -> Result<Answer, Problem> {
         reasons.push("the record takes no writes".into());
     }
     let head = state.record.head().borrow().position;
-    if state.readiness.followers().views.is_late(*state.views.progress().borrow(), head) {
+    let theirs = state.record.domain_head().borrow().position;
+    if state.readiness.followers().views.is_late(*state.views.progress().borrow(), theirs) {
         reasons.push("the read models are behind".into());
     }
     let engine = state.engine.as_ref().and_then(Reached::at_work);
@@ -95,7 +96,10 @@ pub async fn ready(call: Call) -> Result<Answer, Problem> {
 /// GET /metrics
 pub async fn metrics(call: Call) -> Result<Answer, Problem> {
     let head = call.state.record.head().borrow().position;
+    // Up to the end, once they have all that is theirs.
     let reached = *call.state.views.progress().borrow();
+    let reached =
+        if reached < call.state.record.domain_head().borrow().position { reached } else { head.max(reached) };
     let mut positions = vec![
         ("cxengage_record_position", "The record's last position.", head.0),
         ("cxengage_views_position", "The position up to which the read models have come.", reached.0),

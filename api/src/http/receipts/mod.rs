@@ -46,7 +46,7 @@ pub async fn take(call: Call) -> Result<Answer, Problem> {
 
 /// Waits until all that is in the record can be read.
 async fn seen(call: &Call) {
-    let head = call.state.record.head().borrow().position;
+    let head = call.state.record.domain_head().borrow().position;
     change::settle(&call.state, head).await;
 }
 

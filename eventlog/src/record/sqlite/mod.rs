@@ -7,6 +7,7 @@ pub mod backup;
 mod codec;
 mod files;
 mod group;
+mod heads;
 mod keys;
 mod lock;
 mod newest;
@@ -24,6 +25,7 @@ use domain::ids::{CustomerId, Position, TenantId};
 use domain::time::Stamp;
 use tokio::sync::watch;
 
+use self::heads::Heads;
 pub use self::keys::Keys;
 pub use self::lock::FolderLock;
 pub use self::newest::Newest;
@@ -72,7 +74,7 @@ pub struct SqliteRecord {
     configurations: Arc<Configurations>,
     /// The rows that were committed last.
     newest: Arc<Shared>,
-    head: watch::Receiver<Head>,
+    heads: Heads<watch::Receiver<Head>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -98,10 +100,10 @@ impl SqliteRecord {
         let configurations = Arc::new(RwLock::new(state.configurations.clone()));
         let newest = Arc::new(Shared::after(state.head.position));
         let shown = (Arc::clone(&configurations), Arc::clone(&newest));
-        let (writer, head) = Writer::start(connection, lock, state, shown, &options)?;
+        let (writer, heads) = Writer::start(connection, lock, state, shown, &options)?;
         let readers = Readers::open(&path, options.readers)?;
         let clock = options.clock;
-        Ok(Arc::new(Self { readers, writer: Some(writer), configurations, newest, head, clock }))
+        Ok(Arc::new(Self { readers, writer: Some(writer), configurations, newest, heads, clock }))
     }
 
     /// Opens the record of a data folder for reading, beside a server that may be running; its head stays where it
@@ -113,11 +115,11 @@ impl SqliteRecord {
         let path = folder.join(LOG_FILE);
         let connection = schema::open_reader(&path)?;
         let state = group::State::load(&connection).map_err(failed)?;
-        let (_, head) = watch::channel(state.head);
+        let (_, heads) = Heads::at(state.head);
         let newest = Arc::new(Shared::after(state.head.position));
         let configurations = Arc::new(RwLock::new(state.configurations));
         let readers = Readers::open(&path, options.readers)?;
-        Ok(Arc::new(Self { readers, writer: None, configurations, newest, head, clock: options.clock }))
+        Ok(Arc::new(Self { readers, writer: None, configurations, newest, heads, clock: options.clock }))
     }
 
     fn writer(&self) -> Result<&Writer, Error> {
@@ -164,11 +166,15 @@ impl Record for SqliteRecord {
     }
 
     fn head(&self) -> watch::Receiver<Head> {
-        self.head.clone()
+        self.heads.all.clone()
+    }
+
+    fn domain_head(&self) -> watch::Receiver<Head> {
+        self.heads.domain.clone()
     }
 
     fn now(&self) -> Stamp {
-        self.clock.now().max(self.head.borrow().stamp)
+        self.clock.now().max(self.heads.all.borrow().stamp)
     }
 
     async fn config_position(&self, tenant: &TenantId) -> Result<Position, Error> {

@@ -30,7 +30,7 @@ impl Layer for Newest {
         after: Position,
         limit: usize,
     ) -> Result<Vec<Recorded>, Error> {
-        let end = self.0.head.borrow().position;
+        let end = self.0.heads.all.borrow().position;
         self.0.newest.read_after((&*self.0, end), select, after, limit).await
     }
 }

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::customer_stream::Incoming;
-use crate::record::{Expect, Metadata, NewEvent, Share, StreamId, StreamKind, Write};
+use crate::record::{Expect, Feed, Metadata, NewEvent, Share, StreamId, StreamKind, Write};
 use crate::testing::TempRecord;
 
 crate::record_contract!(TempRecord::new());
@@ -185,6 +185,36 @@ async fn a_full_disk_fails_its_group_whole_and_writing_goes_on_when_there_is_roo
     let rows = temp.record.read_after(Select::All, Position(0), 9).await.unwrap();
     let previous: Vec<_> = rows.iter().filter(|row| row.customer.is_some()).map(|row| row.previous).collect();
     assert_eq!(previous, [0, 1, 4].map(|n| Some(Position(n))));
+}
+
+#[tokio::test]
+async fn who_follows_the_domain_log_is_not_woken_for_events_and_misses_nothing_of_his_own() {
+    let temp = TempRecord::new();
+    let (mut all, mut domain) = (temp.record.head(), temp.record.domain_head());
+    let mut feed = Feed::new(temp.record.clone(), Select::Domain, Position(0));
+    for (item, is_domain, at) in
+        [(event("1", vec![1]), false, 0), (change(0), true, 2), (event("1", vec![2]), false, 2)]
+    {
+        temp.record.append(vec![item]).await.unwrap();
+        assert_eq!(domain.borrow().position, Position(at), "whoever has an answer finds it");
+        all.changed().await.unwrap();
+        if is_domain {
+            domain.changed().await.unwrap();
+        }
+        assert!(!domain.has_changed().unwrap());
+    }
+    // In one group with events, before or after them.
+    temp.record.append(vec![change(1), event("1", vec![3])]).await.unwrap();
+    let rows = feed.next(9).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.position.0).collect::<Vec<_>>(), [2, 4]);
+    assert_eq!((domain.borrow().position, feed.position()), (Position(5), Position(5)));
+    temp.record.append(vec![event("1", vec![4])]).await.unwrap();
+    drop(feed);
+    assert_eq!(
+        temp.reopen().record.domain_head().borrow().position,
+        Position(6),
+        "there may be some up to there"
+    );
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::group::{self, State};
+use super::heads::Heads;
 use super::lock::FolderLock;
 use super::{Options, failed, reader, schema};
 use crate::record::queue::{Append, Queue, answer, closed, refuse};
@@ -65,11 +66,18 @@ impl Writer {
         state: State,
         (configurations, newest): (Arc<Configurations>, Arc<Shared>),
         options: &Options,
-    ) -> Result<(Self, watch::Receiver<Head>), Error> {
+    ) -> Result<(Self, Heads<watch::Receiver<Head>>), Error> {
         let (jobs, queue) = mpsc::unbounded_channel();
-        let (head, watching) = watch::channel(state.head);
-        let worker =
-            Worker { connection, state, configurations, newest, head, options: options.clone(), _lock: lock };
+        let (heads, watching) = Heads::at(state.head);
+        let worker = Worker {
+            connection,
+            state,
+            configurations,
+            newest,
+            heads,
+            options: options.clone(),
+            _lock: lock,
+        };
         let thread = std::thread::Builder::new()
             .name("record-writer".into())
             .spawn(move || worker.run(queue))
@@ -134,7 +142,7 @@ struct Worker {
     state: State,
     configurations: Arc<Configurations>,
     newest: Arc<Shared>,
-    head: watch::Sender<Head>,
+    heads: Heads<watch::Sender<Head>>,
     options: Options,
     _lock: FolderLock,
 }
@@ -201,16 +209,18 @@ impl Worker {
                     let mut shown = self.configurations.write().unwrap_or_else(PoisonError::into_inner);
                     shown.extend(moved.configurations);
                 }
+                let moving = self.heads.moving(&moved.rows);
                 self.newest.lock().take_all(moved.rows);
                 // Whoever has an answer finds its rows by the head. Those who follow the record are woken after those who wait
                 // for their answers: each wake takes its time, and its place on a thread.
-                let has_moved = *self.head.borrow() != moved.head;
-                self.head.send_if_modified(|head| {
-                    *head = moved.head;
-                    false
-                });
+                for head in moving.iter().flatten() {
+                    head.send_if_modified(|head| {
+                        *head = moved.head;
+                        false
+                    });
+                }
                 answer(group, outcomes);
-                self.head.send_if_modified(|_| has_moved);
+                moving.iter().flatten().for_each(|head| head.send_modify(|_| {}));
             }
             Err(error) => {
                 tracing::error!(%error, items = group.len(), "a group could not be committed");
