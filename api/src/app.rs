@@ -141,7 +141,7 @@ impl App {
             app.until_stopped(tail.clone().watch());
         }
         app.follow(&system);
-        let head = system.record.head().borrow().position;
+        let head = system.record.domain_head().borrow().position;
         // What other servers do from here on is heeded as it comes.
         app.work(config.roles, workers);
         start::catch_up(&system.views, head).await?;

@@ -64,7 +64,7 @@ pub(crate) async fn admin(
         Ok(committed) => committed,
         Err(error) => {
             // Another server on the same database may have started at the same time.
-            catch_up(&system.views, system.record.head().borrow().position).await?;
+            catch_up(&system.views, system.record.domain_head().borrow().position).await?;
             return if system.views.has_admin().await? { Ok(None) } else { Err(failed(&error)) };
         }
     };

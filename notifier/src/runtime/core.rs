@@ -154,7 +154,7 @@ impl Core {
                 keep_at = Instant::now() + self.tools.options.checkpoint;
             }
             let nap = if std::mem::take(&mut self.is_behind) { SOON } else { self.nap(keep_at) };
-            let reads = self.has_room() && self.met.is_empty();
+            let reads = self.has_room() && self.unread.is_none();
             tokio::select! {
                 () = &mut shutdown => break,
                 landed = Self::next_landed(&mut self.batches) => self.landed(landed?).await?,
@@ -194,11 +194,10 @@ impl Core {
             self.begun(begun)?;
         }
         self.wake().await?;
-        if !self.met.is_empty() && self.has_room() {
+        if self.unread.is_some() && self.has_room() {
             self.read_on().await?;
         }
-        // No time passes for who was met and has not been told.
-        self.is_behind |= !self.met.is_empty() || !self.pass(self.seen.stamp).await?;
+        self.is_behind |= !self.pass(self.seen.stamp).await? || self.unread.is_some();
         self.mark_if_due().await
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::customer_event::CustomerEvent;
-use domain::ids::{Position, TenantId};
+use domain::ids::{Position, ReactionId};
 use domain::json::Object;
 use domain::reaction::{Event, InputKind, Match};
 use domain::time::Stamp;
@@ -87,12 +87,13 @@ pub(super) const AWAY: Duration = Duration::from_secs(1);
 impl Core {
     /// Takes rows of the record in; time passes with them, and with all that are not among them.
     pub(super) async fn rows(&mut self, (rows, end): Batch) -> Result<(), Error> {
+        debug_assert!(self.unread.is_none(), "what was read before is taken in first");
         self.unread = Some(Unread { rows: rows.into_iter(), end });
         self.read_on().await
     }
 
-    /// Takes in what has been read, up to an event that has met more expects than are told in one turn: nothing is
-    /// read, and no time passes, before all of them have been told.
+    /// Takes in what has been read, up to an event that has met more expects than are told in one turn: what comes
+    /// after it is taken in once all of them have been told.
     pub(super) async fn read_on(&mut self) -> Result<(), Error> {
         self.tell().await?;
         let Some(Unread { mut rows, end }) = self.unread.take() else { return Ok(()) };
@@ -157,19 +158,23 @@ impl Core {
     /// Tells expects that they were met, so many at a time: those that are parked are read back for it, and what they
     /// decide is written before the next are.
     async fn tell(&mut self) -> Result<(), Error> {
-        let met: Vec<Met> = self.met.drain(..self.met.len().min(AT_ONCE)).collect();
+        let mut met: Vec<Met> = self.met.drain(..self.met.len().min(AT_ONCE)).collect();
+        met.retain(|met| self.expected_by(met.who).is_some());
         self.awaken(met.iter().map(|met| met.who.0)).await?;
-        for Met { who: (reaction, expect), position, stamp, event } in met {
-            // Of one reaction, what is missed before this comes before it.
-            for missed in self.overdue(reaction, stamp) {
-                self.missed((reaction, missed));
-            }
-            if self.close_expect(reaction, expect) {
-                let kind = InputKind::ExpectMet { expect, position, event: Object::clone(&event) };
-                self.post(reaction, Letter::input(kind, Some(position)));
-            }
-        }
+        met.into_iter().for_each(|met| self.meet(met));
         Ok(())
+    }
+
+    /// An expect of a reaction in memory was met.
+    fn meet(&mut self, Met { who: (reaction, expect), position, stamp, event }: Met) {
+        // Of one reaction, what is missed before this comes before it.
+        for missed in self.overdue(reaction, stamp) {
+            self.missed((reaction, missed));
+        }
+        if self.close_expect(reaction, expect) {
+            let kind = InputKind::ExpectMet { expect, position, event: Object::clone(&event) };
+            self.post(reaction, Letter::input(kind, Some(position)));
+        }
     }
 
     fn is_met_by(&self, who: Who, row: &Recorded, event: &Object) -> bool {
@@ -179,9 +184,12 @@ impl Core {
             && expectation.condition.holds(event)
     }
 
-    /// Looks the events of a tenant through again, from a position to where the reader is, for expects that were
-    /// put into the index behind it.
-    pub(super) async fn look_again(&mut self, tenant: &TenantId, from: Position) -> Result<(), Error> {
+    /// Looks events through again, from a position to where the reader is, for the expects of a reaction in memory that
+    /// were put into the index behind it. They are told at once: of what was read later none of them can have been told.
+    pub(super) async fn look_again(&mut self, reaction: ReactionId, from: Position) -> Result<(), Error> {
+        let Some(tenant) = self.open.get(&reaction).map(|slot| slot.owner.tenant.clone()) else {
+            return Ok(());
+        };
         let mut after = from.max(self.began);
         while after < self.seen.position {
             let select = Select::CustomerEvents(tenant.clone());
@@ -189,9 +197,27 @@ impl Core {
             let Some(last) = rows.last().map(|row| row.position) else { break };
             let end = self.seen.position;
             for row in rows.iter().filter(|row| row.position <= end) {
-                self.offer(row).await?;
+                self.offer_again(reaction, row).await?;
             }
             after = last;
+        }
+        Ok(())
+    }
+
+    /// Holds a customer's event against the expects of one reaction in memory.
+    async fn offer_again(&mut self, reaction: ReactionId, row: &Recorded) -> Result<(), Error> {
+        let open = self.open.get(&reaction).map(|slot| slot.expects.keys().copied());
+        let open: Vec<Who> = open.into_iter().flatten().map(|expect| (reaction, expect)).collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let Some(event) = self.tools.customer_event(row).await? else { return Ok(()) };
+        let event = Arc::new(event.effective());
+        let (position, stamp) = (row.position, row.stamp);
+        for who in open {
+            if self.is_met_by(who, row, &event) {
+                self.meet(Met { who, position, stamp, event: event.clone() });
+            }
         }
         Ok(())
     }

@@ -94,7 +94,6 @@ impl Core {
         if over && slot.flights.is_empty() {
             return Ok(());
         }
-        let tenant = slot.owner.tenant.clone();
         self.open.insert(id, slot);
         match hopeless {
             _ if over => Ok(()),
@@ -102,7 +101,7 @@ impl Core {
                 self.post(id, Letter::new(What::BreakOff(reason), None));
                 Ok(())
             }
-            None => self.take_up(id, &tenant).await,
+            None => self.take_up(id).await,
         }
     }
 
@@ -160,7 +159,7 @@ impl Core {
     }
 
     /// Takes up what is outstanding.
-    async fn take_up(&mut self, id: ReactionId, tenant: &TenantId) -> Result<(), Error> {
+    async fn take_up(&mut self, id: ReactionId) -> Result<(), Error> {
         let Some(slot) = self.open.get(&id) else { return Ok(()) };
         let outstanding: Vec<Effect> = slot.state.outstanding().cloned().collect();
         let begun = slot.begun.clone();
@@ -186,7 +185,7 @@ impl Core {
             }
         }
         match look_from {
-            Some(from) => self.look_again(tenant, from).await,
+            Some(from) => self.look_again(id, from).await,
             None => Ok(()),
         }
     }

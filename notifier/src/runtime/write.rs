@@ -163,7 +163,7 @@ impl Core {
         }
         // Rows may have been read past an expect's own while that was being appended.
         if last < self.seen.position && effects.iter().any(|effect| matches!(effect, Effect::OpenExpect(_))) {
-            self.look_again(&owner.tenant, last).await?;
+            self.look_again(reaction, last).await?;
         }
         self.close_expects(reaction);
         if over {
