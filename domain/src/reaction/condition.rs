@@ -204,6 +204,45 @@ mod tests {
     }
 
     #[test]
+    fn a_condition_holds_of_an_event_as_its_parts_say_also_once_it_was_stored() {
+        let text = r#"{"type":"b","n":5,"no":false,"nil":null}"#;
+        let event = crate::json::parse(text.as_bytes(), crate::json::Limits::BODY).unwrap();
+        let event = event.as_object().unwrap();
+        let attribute = |name: &str| Operand::Attribute(name.to_owned());
+        let compare = |comparison, name: &str, value: Json| {
+            Condition::Compare(comparison, attribute(name), Operand::Literal(value))
+        };
+        let b = || compare(Comparison::Equal, "type", "b".into());
+        let c = || compare(Comparison::Equal, "type", "c".into());
+        let truthy = |name: &str| Condition::Truthy(attribute(name));
+        let not = |condition| Condition::Not(Box::new(condition));
+        for (condition, expected) in [
+            (b(), true),
+            (c(), false),
+            (compare(Comparison::Equal, "missing", "b".into()), false),
+            (compare(Comparison::Equal, "nil", Json::Null), false),
+            (compare(Comparison::Greater, "n", 4_i64.into()), true),
+            (compare(Comparison::Less, "n", 4_i64.into()), false),
+            (Condition::And(vec![b(), truthy("n")]), true),
+            (Condition::And(vec![b(), c()]), false),
+            (Condition::Or(vec![c(), b()]), true),
+            (Condition::Or(vec![c(), c()]), false),
+            (not(c()), true),
+            (not(b()), false),
+            (truthy("type"), true),
+            (truthy("no"), false),
+            (truthy("nil"), false),
+            (truthy("missing"), false),
+            (Condition::Truthy(Operand::Literal(0_i64.into())), true),
+            (Condition::Or(vec![Condition::And(vec![c(), not(b())]), not(Condition::And(vec![c()]))]), true),
+        ] {
+            assert_eq!(condition.holds(event), expected, "{condition:?}");
+            let stored = serde_json::to_string(&condition).unwrap();
+            assert_eq!(serde_json::from_str::<Condition>(&stored).unwrap(), condition, "{stored}");
+        }
+    }
+
+    #[test]
     fn parts_that_make_no_condition_are_refused() {
         for bad in
             ["[]", r#"["not"]"#, r#"[{"and":1}]"#, r#"[{"truthy":{"literal":1}},{"truthy":{"literal":1}}]"#]

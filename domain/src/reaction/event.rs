@@ -191,6 +191,14 @@ mod tests {
                 "receipt-came",
                 r#"{"at":5,"jitter":0,"kind":{"receipt-came":{"key":"RE/0/0","place":"0","endpoint":"twilio","id":"SM1/sent","status":"sent","message-id":"SM1","said":{"MessageStatus":"sent"},"event":"EV00000000000000000000000000000001"}}}"#,
             ),
+            (
+                "poll-begun",
+                r#"{"send":{"id":1,"place":"0.1","endpoint":"salesforce","verb":"await","params":{},"poll":true,"attempt":1,"group":0,"key":"RE/0.1/0","limit-ms":15000}}"#,
+            ),
+            (
+                Match::TYPE,
+                r#"{"pattern":"PT1","version":1,"point":{"event":7},"at":5,"witness":[4,7],"program":3}"#,
+            ),
             ("timer-set", r#"{"set-timer":{"id":2,"place":"0","purpose":"within","due":9}}"#),
             (
                 "expect-opened",
