@@ -147,12 +147,19 @@ impl Core {
             return Ok(());
         }
         let Some(event) = self.tools.customer_event(row).await? else { return Ok(()) };
-        let event = Arc::new(event.effective());
-        let mut met = self.expects.candidates(&row.stream.tenant, &event);
-        met.retain(|who| self.is_met_by(*who, row, &event));
-        let (position, stamp) = (row.position, row.stamp);
-        self.met.extend(met.into_iter().map(|who| Met { who, position, stamp, event: event.clone() }));
+        let event = event.effective();
+        let candidates = self.expects.candidates(&row.stream.tenant, &event);
+        let met = self.met_by(row, event, candidates);
+        self.met.extend(met);
         self.tell().await
+    }
+
+    /// Those of the expects that the event in a row meets.
+    fn met_by(&self, row: &Recorded, event: Object, open: impl IntoIterator<Item = Who>) -> Vec<Met> {
+        let event = Arc::new(event);
+        let (position, stamp) = (row.position, row.stamp);
+        let met = open.into_iter().filter(|who| self.is_met_by(*who, row, &event));
+        met.map(|who| Met { who, position, stamp, event: event.clone() }).collect()
     }
 
     /// Tells expects that they were met, so many at a time: those that are parked are read back for it, and what they
@@ -212,13 +219,8 @@ impl Core {
             return Ok(());
         }
         let Some(event) = self.tools.customer_event(row).await? else { return Ok(()) };
-        let event = Arc::new(event.effective());
-        let (position, stamp) = (row.position, row.stamp);
-        for who in open {
-            if self.is_met_by(who, row, &event) {
-                self.meet(Met { who, position, stamp, event: event.clone() });
-            }
-        }
+        let met = self.met_by(row, event.effective(), open);
+        met.into_iter().for_each(|met| self.meet(met));
         Ok(())
     }
 
